@@ -1,0 +1,129 @@
+"""What is about to be done to the world outside, and what became of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newfuse.types import JSON, Effect, Once
+
+KEY_LENGTH = 40  # hexadecimal digits: 160 bits, short enough for every vendor's idempotency header
+
+
+class State(StrEnum):
+    """Where an effect stands."""
+
+    INTENT = "intent"
+    """Recorded, perhaps sent, no outcome yet."""
+    CONFIRMED = "confirmed"
+    """The vendor said yes."""
+    FAILED = "failed"
+    """It certainly did not happen."""
+    UNKNOWN = "unknown"
+    """It may have happened; nobody has been able to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose world an effect touches: the same reference elsewhere is another effect.
+
+    Attributes:
+        environment: `live`, or which sandbox.
+        account: The vendor account, e.g. `default`, `test`.
+        integration: Slug.
+        action: Name of the action.
+    """
+
+    environment: str
+    account: str
+    integration: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One write that should happen once.
+
+    Attributes:
+        scope: Whose world it touches.
+        reference: The record's own reference: what makes two writes the same write.
+        arguments: What is sent, as JSON; free of secrets.
+        kind: write, money or destructive.
+        once: How it is kept from happening twice.
+        key_lifetime_s: How long the vendor remembers an idempotency key; None where it does not matter.
+    """
+
+    scope: Scope
+    reference: str
+    arguments: JSON
+    kind: Effect
+    once: Once
+    key_lifetime_s: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The ledger's key, fixed by the business alone: no run, model or attempt is in it."""
+        scope = self.scope
+        parts = [scope.environment, scope.account, scope.integration, scope.action, self.reference]
+        return digest(parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether two intents of one key want the same contents."""
+        return digest(self.arguments)
+
+
+def digest(value: JSON) -> str:
+    """Return a stable digest of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def vendor_key(key: str, attempt: int) -> str:
+    """Return the idempotency key sent to the vendor.
+
+    A definite failure is final at a vendor that remembers keys (Stripe replays the stored answer,
+    https://docs.stripe.com/api/idempotent_requests), so a later try needs a key of its own.
+    """
+    return f"nf-{key}" if attempt == 1 else f"nf-{key}-{attempt}"
+
+
+class Verdict(StrEnum):
+    """What the ledger says to an intent."""
+
+    SEND = "send"
+    """Recorded; go ahead, with the arguments and the attempt of this standing."""
+    DONE = "done"
+    """Confirmed earlier with the same contents; nothing to send."""
+    CONFLICT = "conflict"
+    """The reference was used for other contents."""
+    UNSETTLED = "unsettled"
+    """An earlier attempt may have happened and must be looked up before anything is sent."""
+    BUSY = "busy"
+    """Another live process is doing it right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The ledger's answer to one intent."""
+
+    verdict: Verdict
+    key: str
+    attempt: int
+    arguments: JSON
+    response: JSON = None
+    message: str = ""
+    begun_at: str | None = None
+    by_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one intent."""
+
+    key: str
+    state: State
+    response: JSON = None
+    error: str | None = None

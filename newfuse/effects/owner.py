@@ -1,0 +1,63 @@
+"""Tells whether the process that recorded an intent still lives.
+
+A lock file is held as long as the process runs; the kernel lets go of it however the process ends, so no heartbeat and
+no clock can be wrong about it.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+FOLDER = "alive"
+
+
+class Owner:
+    """This process, as the ledger knows it."""
+
+    def __init__(self, store_folder: Path | None) -> None:
+        """Name this process; the lock is taken at its first intent.
+
+        Args:
+            store_folder: Folder of the store, or None when it is in memory and no other process can see it.
+        """
+        self.id = uuid.uuid4().hex
+        self._folder = store_folder / FOLDER if store_folder is not None else None
+        self._lock: FileLock | None = None
+
+    def claim(self) -> None:
+        """Hold this process's lock; does nothing when it is held already."""
+        if self._folder is None or self._lock is not None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self._path(self.id), thread_local=False)
+        self._lock.acquire(timeout=0)
+
+    def release(self) -> None:
+        """Let go of the lock; intents left open are then known to be nobody's."""
+        if self._lock is not None and self._folder is not None:
+            lock, self._lock = self._lock, None
+            lock.release()
+            self._path(self.id).unlink(missing_ok=True)
+
+    def is_alive(self, owner: str) -> bool:
+        """Say whether the process of that id still runs."""
+        if owner == self.id:
+            return True
+        if self._folder is None or not self._path(owner).exists():
+            return False
+        probe = FileLock(self._path(owner), thread_local=False)
+        try:
+            probe.acquire(timeout=0)
+        except Timeout:
+            return True
+        probe.release()
+        self._path(owner).unlink(missing_ok=True)
+        return False
+
+    def _path(self, owner: str) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{os.path.basename(owner)}.lock"
