@@ -1,0 +1,53 @@
+"""Who is calling and how a repetition would count, without passing it through every function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What the HTTP layer must know about the action it is sending for.
+
+    Attributes:
+        run_id: The run this call belongs to, or None outside of runs.
+        task: Name of the task, or None.
+        agent: Name of the agent, or None.
+        action: Name of the integration's action, or None.
+        repeatable: Repeating the request is harmless: a read, or a write that changes nothing
+            the second time.
+        idempotency_key: Key to send at vendors that honour one, or None.
+    """
+
+    run_id: str | None = None
+    task: str | None = None
+    agent: str | None = None
+    action: str | None = None
+    repeatable: bool = False
+    idempotency_key: str | None = None
+
+
+CALL: ContextVar[CallContext] = ContextVar("newfuse_call", default=CallContext())  # noqa: B039  (frozen)
+"""The context of the call in progress; outside of every action nothing is known and nothing is repeatable."""
+
+
+@contextmanager
+def calling(**changes: Any) -> Iterator[CallContext]:
+    """Set fields of the call context for the length of a `with` block, keeping the others.
+
+    Args:
+        **changes: Fields of `CallContext`.
+
+    Yields:
+        The context now in force.
+    """
+    context = replace(CALL.get(), **changes)
+    token = CALL.set(context)
+    try:
+        yield context
+    finally:
+        CALL.reset(token)

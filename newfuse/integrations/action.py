@@ -1,0 +1,123 @@
+"""`@action`: what one thing an integration can do looks like from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter
+
+from newfuse.integrations.schema import Signature, read_signature
+from newfuse.types import Effect, Once
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__newfuse_action__"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the decorator was told."""
+
+    effect: Effect
+    once: Once | None
+    lookup: str | None
+    batch: str | None
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One action: its name, effect, way of happening once, and schema.
+
+    Attributes:
+        name: Verb and noun, e.g. `create_contact`.
+        effect: What it does to the world outside.
+        once: How it is kept from happening twice; None for reads.
+        lookup: Name of the method that tells whether an unsettled call happened, or None.
+        batch: Name of the parameter whose items are separate records, or None.
+        scopes: Permissions the credentials need, in the vendor's words.
+        signature: Arguments, text and return type.
+    """
+
+    name: str
+    effect: Effect
+    once: Once | None
+    lookup: str | None
+    batch: str | None
+    scopes: tuple[str, ...]
+    signature: Signature
+
+    @property
+    def description(self) -> str:
+        """The text a model is shown."""
+        return self.signature.description
+
+    def revive(self, response: Any) -> Any:
+        """Turn a stored answer back into what the action returned."""
+        if response is None:
+            return None
+        return TypeAdapter(self.signature.returns).validate_python(response)
+
+
+def action(
+    *,
+    effect: Literal["read", "write", "money", "destructive"],
+    once: Literal["key", "natural", "lookup", "none"] | None = None,
+    lookup: str | None = None,
+    batch: str | None = None,
+    scopes: tuple[str, ...] | list[str] = (),
+) -> Callable[[F], F]:
+    """Make an async method of an Integration one of its actions.
+
+    Args:
+        effect: `read` may be repeated freely; the others go through the effect ledger.
+        once: How a write is kept from happening twice; required for every effect but `read`.
+        lookup: Name of a method, taking the action's arguments, that returns the action's result if it has
+            happened at the vendor, else None. Required for `once="lookup"`.
+        batch: Name of the list parameter whose items are separate records; the method then returns one
+            `ItemResult` per item, in order.
+        scopes: Permissions the credentials need, in the vendor's words.
+
+    Raises:
+        TypeError: The declaration contradicts itself.
+    """
+    if effect == "read" and (once or lookup or batch):
+        raise TypeError("a read needs neither once, lookup nor batch")
+    if effect != "read" and once is None:
+        raise TypeError(f"an action with effect {effect!r} must say how it happens once: key, natural, lookup or none")
+    if once == "lookup" and lookup is None:
+        raise TypeError("once='lookup' needs lookup=, the method that finds out")
+    if batch is not None and once != "natural":
+        raise TypeError("a batch is sent again whole after a lost answer, so it must be once='natural'")
+    mark = Mark(Effect(effect), Once(once) if once else None, lookup, batch, tuple(scopes))
+
+    def decorate(function: F) -> F:
+        setattr(function, _MARK, mark)
+        return function
+
+    return decorate
+
+
+def read_actions(cls: type) -> dict[str, ActionSpec]:
+    """Return the specs of a class's actions, by name.
+
+    Raises:
+        TypeError: A declaration is incomplete; see `read_signature`.
+    """
+    specs: dict[str, ActionSpec] = {}
+    for name in dir(cls):
+        member = getattr(cls, name, None)
+        mark: Mark | None = getattr(member, _MARK, None)
+        if mark is None or member is None:
+            continue
+        if mark.lookup is not None and not hasattr(cls, mark.lookup):
+            raise TypeError(f"{cls.__name__}.{name}: lookup names {mark.lookup!r}, which is not there.")
+        signature = read_signature(member)
+        if mark.batch is not None and mark.batch not in signature.arguments.model_fields:
+            raise TypeError(f"{cls.__name__}.{name}: batch names {mark.batch!r}, which it does not take.")
+        specs[name] = ActionSpec(
+            name, mark.effect, mark.once, mark.lookup, mark.batch, mark.scopes, signature
+        )
+    return specs

@@ -1,0 +1,64 @@
+"""Finds the integrations there are: plugins by entry point, built-in connectors by walking their package."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from newfuse.errors import ConfigurationError
+from newfuse.integrations.integration import Integration
+from newfuse.log import logger
+
+ENTRY_POINTS = "newfuse.integrations"
+BUILT_IN = "newfuse.connectors"
+
+_log = logger("catalog")
+
+
+@cache
+def available_integrations() -> dict[str, type[Integration]]:
+    """Return every integration class by slug; a plugin replaces a built-in of the same slug, and is logged."""
+    found = _built_in()
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            plugin = entry.load()
+        except Exception:
+            _log.exception("the plugin %s could not be loaded", entry.name)
+            continue
+        if not (inspect.isclass(plugin) and issubclass(plugin, Integration)):
+            _log.error("the plugin %s is no Integration class", entry.name)
+            continue
+        if plugin.slug in found:
+            _log.warning("the plugin %s replaces the built-in integration %s", entry.value, plugin.slug)
+        found[plugin.slug] = plugin
+    return dict(sorted(found.items()))
+
+
+def create_integration(slug: str, **settings: Any) -> Integration:
+    """Make an integration by its slug, e.g. `create_integration("stripe", api_key="sk_test_...")`.
+
+    Args:
+        slug: Which one; see `available_integrations()`.
+        **settings: Credentials, configuration and collaborators; see `Integration`.
+
+    Raises:
+        ConfigurationError: There is no such integration; the message lists those there are.
+    """
+    classes = available_integrations()
+    if slug not in classes:
+        raise ConfigurationError(f"No integration is called {slug!r}. There are: {', '.join(classes) or 'none'}.")
+    return classes[slug](**settings)
+
+
+def _built_in() -> dict[str, type[Integration]]:
+    package = importlib.import_module(BUILT_IN)
+    found: dict[str, type[Integration]] = {}
+    for module in pkgutil.iter_modules(package.__path__, f"{BUILT_IN}."):
+        for member in vars(importlib.import_module(module.name)).values():
+            if inspect.isclass(member) and issubclass(member, Integration) and member.__module__.startswith(module.name):
+                found[member.slug] = member
+    return found
