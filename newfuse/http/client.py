@@ -193,9 +193,12 @@ class ApiClient:
         if headers:
             raw |= raw_headers(headers)
         keyed = key_header is not None and key_header.lower() in raw
+        natural = repeatable is None and context.natural and method not in SAFE_METHODS
         if repeatable is None:
             repeatable = method in SAFE_METHODS or context.repeatable
         safety = Safety.REPEATABLE if repeatable else Safety.KEYED if keyed else Safety.ONCE
+        if natural:
+            safety = Safety.NATURAL
         base, relative, template = self._locate(path, values)
         url = link or base.url + relative
         query = encode_query({**self.config.params, **(params or {})}) if link is None else ""

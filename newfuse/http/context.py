@@ -20,6 +20,8 @@ class CallContext:
         action: Name of the integration's action, or None.
         repeatable: Repeating the request is harmless: a read, or a write that changes nothing
             the second time.
+        natural: The request is a write that may be repeated; one that may have arrived without an answer is
+            nevertheless reported as unknown, not as failed.
         idempotency_key: Key to send at vendors that honour one, or None.
     """
 
@@ -28,6 +30,7 @@ class CallContext:
     agent: str | None = None
     action: str | None = None
     repeatable: bool = False
+    natural: bool = False
     idempotency_key: str | None = None
 
 

@@ -50,6 +50,8 @@ class Safety(Enum):
 
     REPEATABLE = "repeatable"
     """Repeating it is harmless."""
+    NATURAL = "natural"
+    """It is a write that changes nothing the second time; without an answer nobody knows about the first."""
     KEYED = "keyed"
     """It carries a key by which the vendor recognises it."""
     ONCE = "once"

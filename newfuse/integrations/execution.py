@@ -23,7 +23,7 @@ Method = Callable[..., Awaitable[Any]]
 
 async def read(spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> Any:
     """Run an action that changes nothing."""
-    with calling(action=spec.name, repeatable=True, idempotency_key=None):
+    with calling(action=spec.name, repeatable=True, natural=False, idempotency_key=None):
         return await method(**arguments)
 
 
@@ -106,6 +106,7 @@ async def _send(spec: ActionSpec, method: Method, arguments: dict[str, Any], sta
     with calling(
         action=spec.name,
         repeatable=spec.once is Once.NATURAL,
+        natural=spec.once is Once.NATURAL,
         idempotency_key=vendor_key(standing.key, standing.attempt) if once_by_key else None,
     ):
         try:
@@ -127,7 +128,7 @@ async def _look_up(spec: ActionSpec, lookup: Method | None, arguments: dict[str,
             f"an earlier {spec.name} may have happened ({standing.message}) and the vendor cannot be asked; "
             "it is not sent again"
         )
-    with calling(action=lookup.__name__, repeatable=True, idempotency_key=None):
+    with calling(action=lookup.__name__, repeatable=True, natural=False, idempotency_key=None):
         try:
             return await lookup(**arguments)
         except NewFuseError as exc:
@@ -199,7 +200,7 @@ async def _write_batch(
 async def _send_batch(spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> list[ItemResult]:
     assert spec.batch is not None
     count = len(arguments[spec.batch])
-    with calling(action=spec.name, repeatable=True, idempotency_key=None):
+    with calling(action=spec.name, repeatable=True, natural=True, idempotency_key=None):
         try:
             answers: list[ItemResult] = await method(**arguments)
         except NewFuseError as exc:

@@ -361,3 +361,19 @@ async def test_a_cancellation_while_waiting_for_the_next_attempt_passes(vendor):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert 1 == len(shop.requests)
+
+
+async def test_a_natural_write_is_repeated_and_without_an_answer_nobody_knows(vendor):
+    shop = vendor(httpx.Response(500))
+    async with shop.client() as api:
+        with calling(repeatable=True, natural=True), pytest.raises(OutcomeUnknown):
+            await api.put("/v1/things/{id}", values={"id": 1}, json={})
+    assert 3 == len(shop.requests)
+
+
+async def test_a_natural_write_that_never_left_did_not_happen(vendor):
+    shop = vendor(httpx.ConnectError("refused"))
+    async with shop.client() as api:
+        with calling(repeatable=True, natural=True), pytest.raises(Unavailable):
+            await api.put("/v1/things/{id}", values={"id": 1}, json={})
+    assert 3 == len(shop.records)

@@ -1,0 +1,1 @@
+"""Who does the work: one file per role. Each is an `Agent`: name, role, goal, backstory and tools."""

@@ -1,0 +1,29 @@
+"""The crew engine: agents, tasks and crews on LangGraph. Importing it loads no LangChain; running a crew does."""
+
+from newfuse.crew.agent import Agent
+from newfuse.crew.crew import Crew
+from newfuse.crew.dataset import Dataset, Disposition, Entry
+from newfuse.crew.job import Job
+from newfuse.crew.runbook import Brief, Call, Procedure, Runbook, ToolFailed, call, runbook
+from newfuse.crew.task import Task
+from newfuse.crew.tool import Tool, ToolResult, tool
+
+__all__ = [
+    "Agent",
+    "Brief",
+    "Call",
+    "Crew",
+    "Dataset",
+    "Disposition",
+    "Entry",
+    "Job",
+    "Procedure",
+    "Runbook",
+    "Task",
+    "Tool",
+    "ToolFailed",
+    "ToolResult",
+    "call",
+    "runbook",
+    "tool",
+]

@@ -1,0 +1,54 @@
+"""Agents: who does the work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from newfuse.crew.tool import Tool
+from newfuse.errors import ConfigurationError
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")  # at most 64: OpenAI's limit on names, and short enough for a file's
+NAME_RULE = "the name must be at most 64 lower case letters, digits and underscores, a letter first."
+CALL_LIMIT = 25  # model calls a task; LangChain's own limit of 9,999 steps is no limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """One role of a crew.
+
+    Attributes:
+        name: Unique in its crew; lower case with underscores.
+        role: What it is, e.g. "CRM Integration Specialist".
+        goal: What it is after.
+        backstory: Who it is, for the model.
+        tools: What it can do.
+        verbose: Whether the console shows its tool calls as they happen.
+        model: Model of its own, e.g. `anthropic:claude-sonnet-4-5`; None takes the crew's.
+        call_limit: Most model calls in one performance of a task.
+    """
+
+    name: str
+    role: str
+    goal: str
+    backstory: str = ""
+    tools: Sequence[Tool] = field(default_factory=tuple)
+    verbose: bool = False
+    model: str | None = None
+    call_limit: int = CALL_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse what could not work later.
+
+        Raises:
+            ConfigurationError: The name is malformed, two tools share a name, or the limit is below one.
+        """
+        if not NAME.match(self.name):
+            raise ConfigurationError(f"agent {self.name!r}: {NAME_RULE}")
+        names = [tool.name for tool in self.tools]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"agent {self.name}: two tools are called {', '.join(twice)}.")
+        if self.call_limit < 1:
+            raise ConfigurationError(f"agent {self.name}: call_limit must be at least 1.")

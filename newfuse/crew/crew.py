@@ -1,0 +1,143 @@
+"""Crews: agents and tasks that run together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Self
+
+from newfuse.crew.agent import NAME, NAME_RULE, Agent
+from newfuse.crew.order import predecessors
+from newfuse.crew.task import Task
+from newfuse.errors import ConfigurationError
+from newfuse.report.run_output import RunOutput
+
+
+class Crew:
+    """Agents and the tasks they do together.
+
+    Tasks run as soon as what they wait for has ended. What cannot run (a cycle, an unknown agent or task, a name used twice)
+    is refused when the crew is built.
+    """
+
+    def __init__(self, name: str, *, agents: Iterable[Agent] = (), tasks: Iterable[Task] = ()) -> None:
+        """Build a crew.
+
+        Args:
+            name: Lower case with underscores; part of the name of every run's folder.
+            agents: Its agents.
+            tasks: Its tasks, in the order they are reported.
+
+        Raises:
+            ConfigurationError: It could not run; says why.
+        """
+        if not NAME.match(name):
+            raise ConfigurationError(f"crew {name!r}: {NAME_RULE}")
+        self.name = name
+        self.agents: dict[str, Agent] = {}
+        self.tasks: dict[str, Task] = {}
+        for agent in agents:
+            self.add_agent(agent)
+        for task in tasks:
+            self.add_task(task)
+        self.check()
+
+    def add_agent(self, agent: Agent) -> Self:
+        """Add an agent.
+
+        Raises:
+            ConfigurationError: There is one of that name.
+        """
+        if agent.name in self.agents:
+            raise ConfigurationError(f"crew {self.name}: two agents are called {agent.name}.")
+        self.agents[agent.name] = agent
+        return self
+
+    def add_task(self, task: Task) -> Self:
+        """Add a task; its agent must be in the crew, the tasks of its context may follow.
+
+        Raises:
+            ConfigurationError: There is one of that name, its agent is unknown, or it closes a circle.
+        """
+        if task.name in self.tasks:
+            raise ConfigurationError(f"crew {self.name}: two tasks are called {task.name}.")
+        known = self.agents.get(task.agent_name)
+        if known is None or (isinstance(task.agent, Agent) and task.agent is not known):
+            names = ", ".join(self.agents) or "none"
+            raise ConfigurationError(
+                f"crew {self.name}: task {task.name} is for the agent {task.agent_name!r}, which is not in the crew ({names})."
+            )
+        self.tasks[task.name] = task
+        try:
+            self._check_circles()
+        except ConfigurationError:
+            del self.tasks[task.name]
+            raise
+        return self
+
+    def check(self) -> None:
+        """Refuse a crew that could not run.
+
+        Raises:
+            ConfigurationError: A task's context names a task that is not in the crew, or waits in a circle.
+        """
+        for task in self.tasks.values():
+            unknown = [name for name in task.context_names if name not in self.tasks]
+            if unknown:
+                raise ConfigurationError(
+                    f"crew {self.name}: task {task.name} waits for {', '.join(unknown)}, which is not in the crew."
+                )
+        self._check_circles()
+
+    def agent_of(self, task: Task) -> Agent:
+        """Return the agent that does a task."""
+        return self.agents[task.agent_name]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets its tasks work on, each once."""
+        return list(dict.fromkeys(name for task in self.tasks.values() for name in task.datasets))
+
+    @property
+    def integrations(self) -> list[str]:
+        """Slugs of the integrations its tasks use, each once."""
+        return list(dict.fromkeys(slug for task in self.tasks.values() for slug in task.integrations))
+
+    def run(self, data: dict[str, list[Any]] | None = None, **options: Any) -> RunOutput:
+        """Run the crew and write its reports; the synchronous door to `arun`.
+
+        Raises:
+            ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+        """
+        return asyncio.run(self.arun(data, **options))
+
+    execute = run
+
+    async def arun(self, data: dict[str, list[Any]] | None = None, **options: Any) -> RunOutput:
+        """Run the crew and write its reports.
+
+        Args:
+            data: Lists of records by dataset name.
+            **options: See `newfuse.crew.crew_run.RunOptions`: environment, model, out, store, repeat, inputs, watcher.
+
+        Returns:
+            The result, the folder of the reports, and the exit code.
+
+        Raises:
+            ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+        """
+        from newfuse.crew.crew_run import RunOptions, run_crew  # LangChain is loaded when a crew runs, not when it is built
+
+        self.check()
+        if not self.tasks:
+            raise ConfigurationError(f"crew {self.name}: it has no tasks.")
+        return await run_crew(self, data or {}, RunOptions(**options))
+
+    def _check_circles(self) -> None:
+        waits = predecessors(list(self.tasks.values()))
+        try:
+            TopologicalSorter(waits).prepare()
+        except CycleError as exc:
+            circle = " → ".join(reversed(exc.args[1]))
+            raise ConfigurationError(f"crew {self.name}: its tasks wait for each other in a circle: {circle}.") from None

@@ -1,0 +1,254 @@
+"""Runs a crew from its data to its reports."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from newfuse.config import store_folder
+from newfuse.crew.agent import Agent
+from newfuse.crew.crew import Crew
+from newfuse.crew.data import check_data, make_datasets
+from newfuse.crew.job import RunContext
+from newfuse.crew.models import RUNBOOK, ModelChoice, build_model, choose_model
+from newfuse.crew.run_record import RunFrame, make_record
+from newfuse.crew.runbook_model import RunbookModel
+from newfuse.crew.task import Task
+from newfuse.crew.task_run import Performer, Performers, run_task, skipped
+from newfuse.crew.watch import RunStarted, Watcher
+from newfuse.crew.workflow import run_workflow
+from newfuse.effects import Ledger
+from newfuse.errors import ConfigurationError
+from newfuse.http.record import CallRecord
+from newfuse.integrations import Environment, IntegrationRegistry
+from newfuse.report import RunOutput, write_reports
+from newfuse.report.facts import FactBook
+from newfuse.report.results import TaskOutcome
+from newfuse.store import CallLog, Store
+from newfuse.store.schema import runs
+from newfuse.store.schema import tasks as task_rows
+
+REPORTS = Path("reports")
+EMBEDDED = "newfuse.sandbox.environment"
+RUNNING, INTERRUPTED = "RUNNING", "INTERRUPTED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a crew is run.
+
+    Attributes:
+        environment: The world to work in; None starts a sandbox for this run alone.
+        model: The model asked for, or None; see `choose_model`.
+        out: Where the run's folder is made.
+        store: Folder of the store, an open Store, or None for the configured one.
+        repeat: Do again what earlier runs confirmed; recorded as such.
+        inputs: Values for the placeholders of the tasks' descriptions.
+        watcher: Told what happens.
+        data_place: Where the data came from, for messages.
+    """
+
+    environment: Environment | None = None
+    model: str | None = None
+    out: Path = REPORTS
+    store: Store | Path | None = None
+    repeat: bool = False
+    inputs: dict[str, Any] = field(default_factory=dict)
+    watcher: Watcher = field(default_factory=Watcher)
+    data_place: str = "data"
+
+
+async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> RunOutput:
+    """Run a crew and write its reports.
+
+    Raises:
+        ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+    """
+    datasets = make_datasets(check_data(data, place=options.data_place), crew.datasets, place=options.data_place)
+    for task in crew.tasks.values():
+        task.brief(options.inputs)
+    choice = choose_model(options.model)
+    performers = _performers(crew, choice)
+    async with AsyncExitStack() as stack:
+        environment = options.environment or stack.enter_context(_embedded_sandbox())
+        store = await stack.enter_async_context(_opened(options.store))
+        ledger, call_log = Ledger(store), CallLog(store)
+        stack.callback(ledger.owner.release)
+        watcher = options.watcher
+
+        def record(call: CallRecord) -> None:
+            call_log.record(call)
+            if call.sent:
+                watcher.request_sent(call.task, call.integration)
+
+        registry = _registry(crew, environment, ledger, record)
+        stack.push_async_callback(registry.disconnect_all)
+        started_at = datetime.now(UTC)
+        run_id = secrets.token_hex(5)
+        folder = _make_folder(options.out, f"{crew.name}_{started_at:%Y%m%d}_{run_id}")
+        run = RunContext(
+            run_id=run_id,
+            mode=environment.mode,
+            folder=folder,
+            datasets=datasets,
+            registry=registry,
+            ledger=ledger,
+            call_log=call_log,
+            facts=FactBook(),
+            repeat=options.repeat,
+            inputs=options.inputs,
+            on_progress=watcher.progressed,
+            on_tool=watcher.tool_called,
+        )
+        frame = RunFrame(crew=crew, run=run, environment=environment, model=choice.label, started_at=started_at)
+        await _begin(store, frame)
+        watcher.run_started(
+            RunStarted(
+                run_id=run_id,
+                mode=environment.mode,
+                model=choice.label,
+                model_why=choice.why,
+                tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
+                records={name: len(datasets.get(name)) for name in crew.datasets},
+            )
+        )
+        try:
+            outcomes = await _run_tasks(crew, run, performers, store, watcher)
+            watcher.reporting()
+            record_of_run = await make_record(frame, outcomes, store)
+            files = write_reports(record_of_run, folder)
+        except BaseException:
+            await _end(store, run_id, INTERRUPTED)
+            raise
+        result = record_of_run.published()
+        await _end(store, run_id, result.status.value)
+        return RunOutput(record_of_run, result, folder, files)
+
+
+async def _run_tasks(
+    crew: Crew,
+    run: RunContext,
+    performers: Callable[[Agent], Performers],
+    store: Store,
+    watcher: Watcher,
+) -> dict[str, TaskOutcome]:
+    async def ended(outcome: TaskOutcome) -> TaskOutcome:
+        run.outcomes[outcome.name] = outcome
+        await _keep(store, run.run_id, outcome)
+        watcher.task_ended(outcome)
+        return outcome
+
+    async def start(task: Task) -> TaskOutcome:
+        watcher.task_started(task.name)
+        agent = crew.agent_of(task)
+        return await ended(await run_task(run, task, agent, performers(agent)))
+
+    async def skip(task: Task, why: str) -> TaskOutcome:
+        return await ended(skipped(task, crew.agent_of(task), why))
+
+    return await run_workflow(list(crew.tasks.values()), start, skip)
+
+
+def _performers(crew: Crew, choice: ModelChoice) -> Callable[[Agent], Performers]:
+    """Make each model's client once, however many agents use it."""
+    runbooks = {task.name: task.runbook for task in crew.tasks.values() if task.runbook is not None}
+    runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks))
+    clients: dict[tuple[str, str | None], Performer] = {}
+
+    def client(chosen: ModelChoice) -> Performer | None:
+        if chosen.is_runbook:
+            return None
+        key = (chosen.name, chosen.base_url)
+        if key not in clients:
+            clients[key] = Performer(chosen.label, build_model(chosen))
+        return clients[key]
+
+    by_agent: dict[str, Performers] = {}
+    for agent in crew.agents.values():
+        chosen = choice
+        if agent.model is not None and not choice.is_runbook:
+            chosen = choose_model(agent.model)
+        why = f"agent {agent.name} is set to it" if chosen is not choice else choice.why
+        by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=why, runbook=runbook)
+    return lambda agent: by_agent[agent.name]
+
+
+def _registry(
+    crew: Crew, environment: Environment, ledger: Ledger, record: Callable[[CallRecord], None]
+) -> IntegrationRegistry:
+    registry = IntegrationRegistry()
+    for slug in crew.integrations:
+        integration = environment.integration(slug, ledger=ledger, recorder=record)
+        integration.credentials()  # a missing one is found before anything is begun
+        registry.register_integration(integration)
+    return registry
+
+
+def _embedded_sandbox() -> AbstractContextManager[Environment]:
+    # The sandbox stands above the crew: it is looked up when a run needs it.
+    embedded: Callable[[], AbstractContextManager[Environment]] = importlib.import_module(EMBEDDED).embedded
+    return embedded()
+
+
+@asynccontextmanager
+async def _opened(store: Store | Path | None) -> AsyncIterator[Store]:
+    if isinstance(store, Store):
+        yield store
+        return
+    own = Store(store if store is not None else store_folder())
+    try:
+        yield own
+    finally:
+        await own.close()
+
+
+def _make_folder(out: Path, name: str) -> Path:
+    folder = out / name
+    try:
+        folder.mkdir(parents=True)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"The folder {folder} for the reports cannot be made: {exc.strerror}. Choose another with --out."
+        ) from exc
+    return folder
+
+
+async def _begin(store: Store, frame: RunFrame) -> None:
+    row = {
+        "run_id": frame.run.run_id,
+        "crew": frame.crew.name,
+        "mode": frame.environment.mode,
+        "environment": frame.environment.name,
+        "model": frame.model,
+        "started_at": frame.started_at.isoformat(),
+        "status": RUNNING,
+        "folder": str(frame.run.folder.resolve()),
+    }
+    await store.write(lambda connection: connection.execute(insert(runs).values(row)))
+
+
+async def _end(store: Store, run_id: str, status: str) -> None:
+    changes = {"status": status, "finished_at": datetime.now(UTC).isoformat()}
+    await store.write(lambda connection: connection.execute(update(runs).where(runs.c.run_id == run_id).values(changes)))
+
+
+async def _keep(store: Store, run_id: str, outcome: TaskOutcome) -> None:
+    row = {
+        "run_id": run_id,
+        "name": outcome.name,
+        "agent": outcome.agent,
+        "status": outcome.status.value,
+        "started_at": outcome.started_at.isoformat(),
+        "finished_at": outcome.finished_at.isoformat(),
+        "error": outcome.error,
+        "outcome": outcome.model_dump(mode="json"),
+    }
+    await store.write(lambda connection: connection.execute(insert(task_rows).values(row)))

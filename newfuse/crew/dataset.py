@@ -1,0 +1,168 @@
+"""Datasets: the records a run works on, by handle, and what became of each.
+
+Records never travel through a model: tools take a dataset's name, and a model sees counts, field names, a few sample rows
+and the exceptions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+from newfuse.errors import InvalidArguments
+from newfuse.redact import redact
+
+SAMPLE_ROWS = 2  # enough to recognize the shape; more would be the model's tokens growing with the data
+SAMPLE_TEXT = 80  # characters of one value in a sample or an exception
+SAMPLE_FIELDS = 40  # fields of one object; no vendor's record here has more
+SAMPLE_ITEMS = 10  # items of one list
+SAMPLE_SIZE = 2_000  # characters of one sample row: nesting multiplies the limits above
+
+
+class Disposition(StrEnum):
+    """What became of one record in this run."""
+
+    PENDING = "pending"
+    """Nothing yet: work is left."""
+    CONFIRMED = "confirmed"
+    """Written, and the vendor confirmed it."""
+    SKIPPED = "skipped"
+    """Written by an earlier run with the same contents; nothing was sent."""
+    REJECTED = "rejected"
+    """Not fit to be sent, or refused by the vendor for its contents; the reason is named."""
+    DUPLICATE = "duplicate"
+    """Stands for the same thing as another record of the dataset, which is written in its place."""
+    FAILED = "failed"
+    """The vendor could not be reached, refused us, or declined; it did not happen."""
+    UNKNOWN = "unknown"
+    """It may have happened; it will be settled, not repeated."""
+
+
+class Entry:
+    """One record of a dataset and what became of it."""
+
+    __slots__ = ("data", "disposition", "index", "keys", "reason", "reference", "root", "rule")
+
+    def __init__(self, root: str, index: int, data: Any) -> None:
+        self.root = root
+        self.index = index
+        self.data = data
+        self.reference = ""
+        self.disposition = Disposition.PENDING
+        self.reason: str | None = None
+        self.rule: str | None = None
+        self.keys: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where the record stands in the input, e.g. `customers[3]`."""
+        return f"{self.root}[{self.index}]"
+
+    def settle(self, disposition: Disposition, reason: str | None = None, *, rule: str | None = None) -> None:
+        """Say what became of the record.
+
+        Args:
+            disposition: What became of it.
+            reason: For people: why, when it was not simply written.
+            rule: Short name of the rule or error behind the reason, for counting.
+        """
+        self.disposition, self.reason, self.rule = disposition, reason, rule
+
+
+class Dataset:
+    """A named list of records; derived datasets hold the same entries, so accounting stays in one place."""
+
+    def __init__(self, name: str, entries: Sequence[Entry], *, derived_from: str | None = None) -> None:
+        self.name = name
+        self.entries = list(entries)
+        self.derived_from = derived_from
+
+    @classmethod
+    def from_rows(cls, name: str, rows: Sequence[Any]) -> Dataset:
+        """Make a root dataset of raw records."""
+        return cls(name, [Entry(name, index, row) for index, row in enumerate(rows)])
+
+    def __len__(self) -> int:
+        """Count the records."""
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over the entries in order."""
+        return iter(self.entries)
+
+    def batches(self, size: int) -> Iterator[list[Entry]]:
+        """Iterate over the entries in lists of at most `size`."""
+        for start in range(0, len(self.entries), size):
+            yield self.entries[start : start + size]
+
+    def counts(self) -> dict[str, int]:
+        """Count the records by disposition; every disposition is named."""
+        found = Counter(entry.disposition for entry in self.entries)
+        return {disposition.value: found.get(disposition, 0) for disposition in Disposition}
+
+    def pending(self) -> list[Entry]:
+        """Return the records nothing has become of yet."""
+        return [entry for entry in self.entries if entry.disposition is Disposition.PENDING]
+
+    def describe(self) -> dict[str, Any]:
+        """Say what a model may know of the data: its handle, count, fields and a few shortened rows."""
+        rows = [entry.data for entry in self.entries[:SAMPLE_ROWS]]
+        fields = sorted({str(shorten(name)) for row in rows if isinstance(row, dict) for name in row})
+        return {
+            "handle": self.name,
+            "records": len(self),
+            "fields": fields[:SAMPLE_FIELDS],
+            "sample": [_sample(row) for row in rows],
+        }
+
+
+class Datasets:
+    """The datasets of one run, by handle."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Dataset] = {}
+
+    def add(self, dataset: Dataset) -> Dataset:
+        """Add a dataset; one of the same name is replaced."""
+        self._by_name[dataset.name] = dataset
+        return dataset
+
+    def get(self, name: str) -> Dataset:
+        """Return a dataset by its handle.
+
+        Raises:
+            InvalidArguments: There is none; the message lists the handles there are.
+        """
+        if name not in self._by_name:
+            known = ", ".join(sorted(self._by_name)) or "none"
+            raise InvalidArguments("dataset", [("dataset", f"there is no {name!r}; there are: {known}")])
+        return self._by_name[name]
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a dataset of that handle."""
+        return name in self._by_name
+
+    def names(self) -> list[str]:
+        """Return the handles."""
+        return list(self._by_name)
+
+
+def shorten(value: Any) -> Any:
+    """Return a copy of a JSON value with long texts cut, for samples and messages."""
+    if isinstance(value, str):
+        return value if len(value) <= SAMPLE_TEXT else f"{value[:SAMPLE_TEXT]}… ({len(value)} characters)"
+    if isinstance(value, dict):
+        return {shorten(name): shorten(inner) for name, inner in list(value.items())[:SAMPLE_FIELDS]}
+    if isinstance(value, list):
+        return [shorten(inner) for inner in value[:SAMPLE_ITEMS]]
+    return value
+
+
+def _sample(row: Any) -> Any:
+    """Return a row as a model may see it: without what looks like a secret, and never larger than a sample."""
+    shown = shorten(redact(row))
+    text = json.dumps(shown, ensure_ascii=False, default=str)
+    return shown if len(text) <= SAMPLE_SIZE else f"{text[:SAMPLE_SIZE]}… (cut)"

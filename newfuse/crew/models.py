@@ -1,0 +1,171 @@
+"""Chooses the model of a run, once, at its start: argument, then configuration, then keys, then the runbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from newfuse.config import Settings, load_settings, secret_from_environment
+from newfuse.errors import ConfigurationError
+from newfuse.redact import redact_text
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+RUNBOOK = "runbook"
+NOT_CONFIGURED = "no model is configured"
+TEMPERATURE = 0.3  # the seed's: lower for precise API work
+TIMEOUT_S = 60.0  # for a whole answer; for the next piece of it where answers are streamed
+CLIENT_RETRIES = 2  # the vendor's own client repeats 429 and 5xx this often, with its own back-off
+
+DEFAULT_MODELS = (
+    # Both take a temperature and call tools; newer families of either vendor refuse the temperature.
+    ("OPENAI_API_KEY", "openai:gpt-4.1"),
+    ("ANTHROPIC_API_KEY", "anthropic:claude-sonnet-4-5"),
+)
+KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+LOCAL_KEY = "none"  # what a compatible server of one's own is told when no key is set
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model of a run and why it is this one.
+
+    Attributes:
+        name: `runbook`, `openai:NAME` or `anthropic:NAME`.
+        base_url: Address of another server that speaks the provider's API, or None.
+        why: Where the choice came from, for people.
+        streaming: Whether its answers come piece by piece.
+    """
+
+    name: str
+    base_url: str | None
+    why: str
+    streaming: bool = False
+
+    @property
+    def is_runbook(self) -> bool:
+        """Whether no model is used."""
+        return self.name == RUNBOOK
+
+    @property
+    def label(self) -> str:
+        """Name for reports: the model, and the server it was asked at when that is not the provider's own."""
+        return f"{self.name} at {_without_credentials(self.base_url)}" if self.base_url else self.name
+
+
+def choose_model(argument: str | None, settings: Settings | None = None) -> ModelChoice:
+    """Choose the model of a run.
+
+    Args:
+        argument: What the caller asked for: `runbook`, `openai:NAME`, `anthropic:NAME`, either with `@URL` behind it, or
+            the URL of an OpenAI-compatible server, with `#NAME` behind it where it serves several.
+        settings: The configuration; read from the environment when not given.
+
+    Raises:
+        ConfigurationError: The name is of none of these forms, or its key is missing.
+    """
+    settings = settings or load_settings()
+    if argument:
+        return _parse(argument, settings, "asked for with --model")
+    if settings.model:
+        return _parse(settings.model, settings, "set by NEWFUSE_MODEL")
+    for variable, name in DEFAULT_MODELS:
+        if secret_from_environment([variable]) is not None:
+            return _parse(name, settings, f"{variable} is set")
+    if settings.model_base_url:
+        return _parse(settings.model_base_url, settings, "set by NEWFUSE_MODEL_BASE_URL")
+    return ModelChoice(RUNBOOK, None, NOT_CONFIGURED)
+
+
+def _parse(text: str, settings: Settings, why: str) -> ModelChoice:
+    text = text.strip()
+    if text == RUNBOOK:
+        return ModelChoice(RUNBOOK, None, why)
+    if text.startswith(("http://", "https://")):
+        address, _, name = text.partition("#")
+        return ModelChoice(f"openai:{name or 'default'}", _address(address), why, settings.model_streaming)
+    provider, colon, rest = text.partition(":")
+    name, at, address = rest.partition("@")
+    if not colon or not name or provider not in KEY_OF or (at and not address):
+        raise ConfigurationError(
+            f"The model {redact_text(text)!r} is not understood. Use runbook, openai:NAME, anthropic:NAME, NAME@URL behind "
+            "either, or the URL of an OpenAI-compatible server."
+        )
+    given = address or settings.model_base_url
+    base_url = _address(given) if given else None
+    variable = KEY_OF[provider]
+    if base_url is None and secret_from_environment([variable]) is None:
+        raise ConfigurationError(f"The model {provider}:{name} needs {variable} in the environment or in .env.")
+    return ModelChoice(f"{provider}:{name}", base_url, why, settings.model_streaming)
+
+
+def _address(text: str) -> str:
+    """Check the address of a model's server."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket or a port that is none
+        usable = False
+    if not usable:
+        raise ConfigurationError(
+            f"The address {redact_text(text)!r} of a model's server is none; write it as http://HOST:PORT/v1."
+        )
+    return text
+
+
+def _without_credentials(address: str) -> str:
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def build_model(choice: ModelChoice) -> BaseChatModel:
+    """Make the client of a chosen model; one client serves all agents that use it. Close it with `close_model`.
+
+    Its connections are its own. LangChain keeps one pool per address for the whole process, which outlives the event loop
+    of a run: the next run of the same process met "Event loop is closed".
+
+    Raises:
+        ConfigurationError: The provider's package refuses the settings.
+    """
+    from langchain.chat_models import init_chat_model
+
+    provider = choice.name.partition(":")[0]
+    settings: dict[str, Any] = {"temperature": TEMPERATURE, "timeout": TIMEOUT_S, "max_retries": CLIENT_RETRIES}
+    key = secret_from_environment([KEY_OF[provider]])
+    if key is not None:
+        settings["api_key"] = key
+    elif choice.base_url is not None:
+        settings["api_key"] = LOCAL_KEY
+    if choice.base_url is not None:
+        settings["base_url"] = choice.base_url
+    if choice.streaming:
+        settings["streaming"] = True
+    try:
+        if provider == "anthropic":
+            return _with_own_connections(init_chat_model(choice.name, **settings))
+        from openai import DefaultAsyncHttpxClient
+
+        return init_chat_model(
+            choice.name,
+            http_async_client=DefaultAsyncHttpxClient(),
+            stream_usage=True,  # else tokens are not counted at another address than OpenAI's own
+            **settings,
+        )
+    except Exception as exc:
+        raise ConfigurationError(f"The model {choice.name} cannot be used: {redact_text(str(exc))}") from exc
+
+
+async def close_model(model: BaseChatModel) -> None:
+    """Close the connections of a client that `build_model` made."""
+    client: Any = getattr(model, "root_async_client", None) or getattr(model, "_async_client", None)
+    await client.close()
+
+
+def _with_own_connections(model: Any) -> BaseChatModel:
+    """Give LangChain's Anthropic client a pool of its own; it has no parameter for one, but a cached property."""
+    from anthropic import AsyncAnthropic
+
+    model.__dict__["_async_client"] = AsyncAnthropic(**model._client_params)  # noqa: SLF001
+    return model  # type: ignore[no-any-return]

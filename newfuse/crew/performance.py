@@ -1,0 +1,176 @@
+"""One performance: one conversation of one agent, led by a model or by a runbook, from the task's text to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.tools import BaseTool
+from langgraph.errors import GraphBubbleUp
+
+from newfuse.crew.agent import Agent
+from newfuse.crew.briefing import system_prompt
+from newfuse.crew.runbook_model import FAILED, RunbookModel
+from newfuse.crew.tool_adapter import is_cancelled
+from newfuse.log import logger
+from newfuse.redact import redact_text
+from newfuse.report.results import Performance
+
+_log = logger("crew")
+UNREADABLE_LIMIT = 2  # times a model is asked to repeat a tool call that was no JSON
+STEPS_PER_CALL = 2  # graph steps of one turn: the model, then its tools
+
+# Why an answer ended, in the words of OpenAI (finish_reason) and Anthropic (stop_reason).
+WHOLE = {"stop", "tool_calls", "function_call", "end_turn", "tool_use", "stop_sequence"}
+CUT = {"length", "content_filter", "max_tokens", "model_context_window_exceeded", "refusal", "pause_turn"}
+
+
+class CallLimitReached(Exception):  # noqa: N818 - an end of a performance, not an error of the program
+    """The performance has used all the model calls it may make."""
+
+
+class AnswerCutOff(Exception):  # noqa: N818
+    """The model's answer was cut off in the middle of a tool call.
+
+    LangChain completes cut-off JSON and would run the call with arguments the model never finished.
+    """
+
+
+class Watch(AgentMiddleware):
+    """Counts a performance's model calls and tokens, ends it at its limit, and refuses cut-off tool calls."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.calls = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """Make one model call."""
+        if self.calls >= self.limit:
+            raise CallLimitReached
+        self.calls += 1
+        response = await handler(request)
+        for message in response.result:
+            if isinstance(message, AIMessage):
+                self._count(message)
+                if message.tool_calls and _cut_off(message, streamed=bool(getattr(request.model, "streaming", False))):
+                    raise AnswerCutOff
+        return response
+
+    def _count(self, message: AIMessage) -> None:
+        usage = message.usage_metadata
+        if usage is not None:
+            self.input_tokens += usage["input_tokens"]
+            self.output_tokens += usage["output_tokens"]
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A performance and what was said in it."""
+
+    performance: Performance
+    messages: list[BaseMessage]
+    closing_text: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than by the performer saying that it is done."""
+        return self.performance.ended != "done"
+
+
+async def perform(
+    agent: Agent,
+    model: BaseChatModel,
+    tools: Sequence[BaseTool],
+    messages: Sequence[BaseMessage],
+    *,
+    by: str,
+    why: str,
+    limit: int,
+) -> Conversation:
+    """Let an agent work until it says it is done, reaches its limit, or its model fails.
+
+    Args:
+        agent: Who works.
+        model: What leads the conversation.
+        tools: What it can call.
+        messages: The conversation so far; the task's text at least.
+        by: Name of the model, for reports.
+        why: Why this performer, for reports.
+        limit: Most model calls.
+
+    Returns:
+        The conversation; how it ended is data, a failure of the model is no exception.
+    """
+    watch = Watch(limit)
+    worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)
+    said: list[BaseMessage] = list(messages)
+    ended, text = "done", ""
+    unreadable = 0
+    while True:
+        try:
+            state = await worker.ainvoke(
+                {"messages": said}, {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
+            )
+        except GraphBubbleUp:
+            raise
+        except CallLimitReached:
+            ended = f"stopped: it had used its {limit} model calls"
+            break
+        except AnswerCutOff:
+            ended = "stopped: its answer was cut off in the middle of a tool call"
+            break
+        except (Exception, asyncio.CancelledError) as exc:
+            if isinstance(exc, asyncio.CancelledError) and is_cancelled():
+                raise
+            _log.info("the performance of %s by %s failed", agent.name, by, exc_info=True)
+            ended = f"failed: {_failure(exc)}"
+            break
+        said = state["messages"]
+        last = said[-1]
+        if not isinstance(last, AIMessage):
+            ended = "stopped: the conversation ended without an answer"
+            break
+        if last.invalid_tool_calls and not last.tool_calls:
+            unreadable += 1
+            if unreadable > UNREADABLE_LIMIT:
+                ended = "stopped: its tool calls were not readable as JSON"
+                break
+            said = [*said[:-1], HumanMessage("Your tool call was not readable as JSON. Please make it again.")]
+            continue
+        text = str(last.text)
+        failed = last.response_metadata.get(FAILED)
+        if failed is not None:
+            ended = f"failed: {failed}"
+        break
+    performance = Performance(
+        by=by,
+        why=why,
+        model_calls=0 if isinstance(model, RunbookModel) else watch.calls,
+        input_tokens=watch.input_tokens,
+        output_tokens=watch.output_tokens,
+        ended=ended,
+    )
+    return Conversation(performance, said, text)
+
+
+def _cut_off(message: AIMessage, *, streamed: bool) -> bool:
+    metadata = message.response_metadata
+    reason = metadata.get("finish_reason") or metadata.get("stop_reason")
+    # A stream that ended without saying why may have ended anywhere, and its JSON was mended.
+    return reason not in WHOLE if streamed else reason in CUT
+
+
+def _failure(exc: Exception) -> str:
+    first_line = redact_text(str(exc)).splitlines()[0][:200] if str(exc) else ""
+    return f"{type(exc).__name__}: {first_line}" if first_line else type(exc).__name__

@@ -1,0 +1,229 @@
+"""Gathers what a run measured into the record its reports are written from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from newfuse.crew.crew import Crew
+from newfuse.crew.job import RunContext
+from newfuse.integrations import Environment
+from newfuse.observe import (
+    CallStatistics,
+    Deliverability,
+    EventCounts,
+    MoneyOutcome,
+    calls_by_task,
+    endpoint_statistics,
+    evaluate,
+    run_statistics,
+    tls_versions,
+    window_statistics,
+)
+from newfuse.report.facts import FactBook
+from newfuse.report.record import RunRecord
+from newfuse.report.results import (
+    SUCCESS_THRESHOLD,
+    HealthReading,
+    IntegrationResult,
+    RunResult,
+    RunStatus,
+    TaskOutcome,
+    TaskResult,
+    TaskStatus,
+)
+from newfuse.report.services import Service, describe_service
+from newfuse.store import Store
+from newfuse.types import JSON, Effect
+
+WINDOW = timedelta(hours=24)
+
+# Facts of the app that alerts are judged by; a run that measured none of them has nothing to judge.
+LAST_SYNC_AT = "crm.last_sync_at"
+EMAILS_SENT, EMAILS_DELIVERED = "email.sent", "email.delivered"
+EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFrame:
+    """What was known of a run when it began."""
+
+    crew: Crew
+    run: RunContext
+    environment: Environment
+    model: str
+    started_at: datetime
+
+
+async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], store: Store) -> RunRecord:
+    """Return everything the reports are written from; every number is read from the store or counted by the tasks."""
+    run = frame.run
+    await run.call_log.flush()
+    finished_at = datetime.now(UTC)
+    since = finished_at - WINDOW
+    statistics = await run_statistics(store, run.run_id)
+    by_task = await calls_by_task(store, run.run_id)
+    window = await window_statistics(store, since, finished_at)
+    health = {
+        slug: HealthReading(ok=one.ok, latency_ms=one.latency_ms, at=one.at, error=one.error)
+        for slug, one in run.registry.last_health.items()
+    }
+    in_order = [outcomes[name] for name in frame.crew.tasks]
+    confirmed = await _confirmed(run)
+    result = _result(frame, in_order, finished_at, statistics, by_task, health, confirmed)
+    return RunRecord(
+        result=result,
+        outcomes=in_order,
+        services=_services(frame),
+        health=health,
+        statistics=statistics,
+        task_statistics=by_task,
+        endpoints=await endpoint_statistics(store, run.run_id),
+        window=window,
+        window_since=since,
+        alerts=evaluate(
+            statistics=window,
+            window="last 24 h",
+            since=since,
+            now=finished_at,
+            money=_money(in_order),
+            last_sync_at=_time(run.facts, LAST_SYNC_AT),
+            email=_deliverability(run.facts),
+            events=_events(run.facts),
+        ),
+        auth={one.id: str(one.config.auth_type) for one in run.registry.get_integrations()},
+        tls=await tls_versions(store, run.run_id),
+        settings={one.id: one.settings_in_force() for one in run.registry.get_integrations()},
+    )
+
+
+def _result(
+    frame: RunFrame,
+    outcomes: Sequence[TaskOutcome],
+    finished_at: datetime,
+    statistics: Mapping[str, CallStatistics],
+    by_task: Mapping[str, CallStatistics],
+    health: Mapping[str, HealthReading],
+    confirmed: Mapping[str, int],
+) -> RunResult:
+    completed = sum(outcome.status is TaskStatus.COMPLETED for outcome in outcomes)
+    rate = round(100 * completed / len(outcomes), 1)
+    return RunResult(
+        run_id=frame.run.run_id,
+        crew=frame.crew.name,
+        mode=frame.environment.mode,
+        model=frame.model,
+        started_at=frame.started_at,
+        finished_at=finished_at,
+        status=_status(frame, outcomes, rate),
+        success_rate=rate,
+        total_tasks=len(outcomes),
+        completed_tasks=completed,
+        failed_tasks=sum(outcome.status is TaskStatus.FAILED for outcome in outcomes),
+        tasks=[
+            TaskResult(
+                name=outcome.name,
+                agent=outcome.agent,
+                status=outcome.status,
+                started_at=outcome.started_at,
+                finished_at=outcome.finished_at,
+                error=outcome.error,
+                report=f"{outcome.name}_report.md",
+                calls=by_task[outcome.name].calls if outcome.name in by_task else 0,
+                effects=outcome.effects,
+                facts=[fact.id for fact in frame.run.facts.of(outcome.name)],
+            )
+            for outcome in outcomes
+        ],
+        integrations={
+            slug: IntegrationResult.of(
+                statistics.get(slug, NO_CALLS),
+                records=confirmed.get(slug, 0),
+                status=_connection(slug, statistics, health),
+            )
+            for slug in frame.crew.integrations
+        },
+        facts=list(frame.run.facts),
+    )
+
+
+def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> RunStatus:
+    """Success needs the seed's 80 % of tasks, and no money effect that failed, is unknown, or was not even tried."""
+    money = _money(outcomes)
+    money_failed = money is not None and (money.failed or money.unknown)
+    payments_failed = any(
+        outcome.status is not TaskStatus.COMPLETED and _handles_money(frame, outcome) for outcome in outcomes
+    )
+    if rate < SUCCESS_THRESHOLD or money_failed or payments_failed:
+        return RunStatus.NEEDS_ATTENTION
+    return RunStatus.SUCCESS
+
+
+def _handles_money(frame: RunFrame, outcome: TaskOutcome) -> bool:
+    found = [frame.run.registry.get_integration(slug) for slug in outcome.integrations]
+    return any(
+        spec.effect is Effect.MONEY for integration in found if integration is not None for spec in integration.specs.values()
+    )
+
+
+def _connection(
+    slug: str, statistics: Mapping[str, CallStatistics], health: Mapping[str, HealthReading]
+) -> Literal["connected", "failed", "not measured"]:
+    if slug in health:
+        return "connected" if health[slug].ok else "failed"
+    if slug not in statistics:
+        return "not measured"
+    return "connected" if statistics[slug].ok else "failed"
+
+
+async def _confirmed(run: RunContext) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in await run.ledger.counts(run.run_id):
+        if row["state"] == "confirmed":
+            counts[row["integration"]] += row["count"]
+    return dict(counts)
+
+
+def _services(frame: RunFrame) -> list[Service]:
+    services: list[Service] = []
+    for integration in frame.run.registry.get_integrations():
+        task = next((task.name for task in frame.crew.tasks.values() if list(task.integrations) == [integration.id]), None)
+        config = integration.config
+        services.append(describe_service(integration.id, config.name, config.type, task))
+    return services
+
+
+def _money(outcomes: Sequence[TaskOutcome]) -> MoneyOutcome | None:
+    counts = [outcome.money_effects for outcome in outcomes]
+    total = sum(one.planned for one in counts)
+    if not total:
+        return None
+    return MoneyOutcome(total, sum(one.failed for one in counts), sum(one.unknown for one in counts))
+
+
+def _time(facts: FactBook, name: str) -> datetime | None:
+    value = _value(facts, name)
+    return datetime.fromisoformat(value) if isinstance(value, str) else None
+
+
+def _deliverability(facts: FactBook) -> Deliverability | None:
+    sent, delivered = _value(facts, EMAILS_SENT), _value(facts, EMAILS_DELIVERED)
+    return Deliverability(sent, delivered) if isinstance(sent, int) and isinstance(delivered, int) else None
+
+
+def _events(facts: FactBook) -> EventCounts | None:
+    validated, sent, seen = (_value(facts, name) for name in (EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN))
+    if not (isinstance(validated, int) and isinstance(sent, int)):
+        return None
+    return EventCounts(validated, sent, seen if isinstance(seen, int) else None)
+
+
+def _value(facts: FactBook, name: str) -> JSON:
+    fact = facts.get(name)
+    return fact.value if fact is not None else None
+
+
+NO_CALLS = CallStatistics(calls=0, ok=0, errors=0, unsent=0, retries=0, mean_ms=None, p50_ms=None, p95_ms=None, p99_ms=None)

@@ -1,0 +1,164 @@
+"""A LangChain chat model that follows runbooks.
+
+It keeps nothing: the brief and everything done so far are read from the conversation, and the runbook is replayed up to
+where it stands. So one instance serves all threads, and a conversation can be resumed in a new process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field
+
+from newfuse.crew.runbook import Brief, Call, Procedure, Runbook, Step, ToolFailed
+from newfuse.errors import ConfigurationError
+
+BRIEF = "newfuse_brief"  # where a human message carries the brief
+FAILED = "newfuse_runbook_failed"  # response metadata of a closing message when the runbook could not go on
+MODEL_NAME = "runbook"
+
+
+def brief_message(text: str, brief: Brief) -> HumanMessage:
+    """Return the message that opens a conversation about a task, for models and for the runbook alike."""
+    return HumanMessage(text, additional_kwargs={BRIEF: asdict(brief)})
+
+
+class RunbookModel(BaseChatModel):
+    """Follows the runbook of the task named in the conversation; refuses goals it has none for."""
+
+    runbooks: dict[str, Runbook] = Field(default_factory=dict, exclude=True)
+    """The runbook of every task, by the task's name."""
+
+    @property
+    def _llm_type(self) -> str:
+        return MODEL_NAME
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": MODEL_NAME, "runbooks": sorted(self.runbooks)}
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Let the runbook call these tools."""
+        return self.bind(tools=[_declared(tool) for tool in tools], **kwargs)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        tools: Sequence[dict[str, Any]] = (),
+        **kwargs: Any,
+    ) -> ChatResult:
+        start, brief = _find_brief(messages)
+        runbook = self.runbooks.get(brief.task)
+        if runbook is None:
+            known = ", ".join(sorted(self.runbooks)) or "none"
+            raise ConfigurationError(
+                f"There is no runbook for the task {brief.task!r} (there are: {known}); it needs a model (--model)."
+            )
+        message = _next_message(runbook.start(brief), brief.task, messages[start + 1 :])
+        offered = {tool["function"]["name"] for tool in tools}
+        unknown = sorted({request["name"] for request in message.tool_calls} - offered)
+        if unknown:
+            raise ConfigurationError(f"The runbook of {brief.task!r} calls {', '.join(unknown)}, which its agent lacks.")
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+def _declared(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> dict[str, Any]:
+    if isinstance(tool, BaseTool):
+        return {"type": "function", "function": {"name": tool.name}}  # a runbook knows the arguments: skip the schema
+    return convert_to_openai_tool(tool)
+
+
+def _find_brief(messages: Sequence[BaseMessage]) -> tuple[int, Brief]:
+    for index in range(len(messages) - 1, -1, -1):
+        found = messages[index].additional_kwargs.get(BRIEF)
+        if isinstance(messages[index], HumanMessage) and found is not None:
+            return index, Brief(**found)
+    raise ConfigurationError(
+        "A runbook follows a task's procedure; it cannot work towards a goal in free words. Configure a model: --model, "
+        "NEWFUSE_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY."
+    )
+
+
+def _next_message(procedure: Procedure, task: str, history: Sequence[BaseMessage]) -> AIMessage:
+    """Replay the procedure over what was done and return its next message."""
+    if any(isinstance(message, HumanMessage) for message in history):
+        raise ConfigurationError("A runbook follows a task's procedure; it cannot take further instructions in free words.")
+    turns = [message for message in history if isinstance(message, AIMessage)]
+    answers = {message.tool_call_id: message for message in history if isinstance(message, ToolMessage)}
+    try:
+        step = _with_calls(procedure, next(procedure))
+        for turn in turns:
+            step = _with_calls(procedure, _resume(procedure, step, turn, answers))
+    except StopIteration as done:
+        return _closing(str(done.value or ""))
+    except ToolFailed as failed:
+        return _closing(f"Stopped: {failed.for_model}", failed=failed.for_model)
+    finally:
+        procedure.close()
+    return AIMessage(
+        "",
+        tool_calls=[
+            {"name": wish.tool, "args": wish.arguments, "id": f"{task}-{len(turns) + 1}-{number}", "type": "tool_call"}
+            for number, wish in enumerate(_calls(step), start=1)
+        ],
+        response_metadata={"model_name": MODEL_NAME},
+        usage_metadata=_NO_TOKENS,
+    )
+
+
+def _resume(procedure: Procedure, step: Step, turn: AIMessage, answers: dict[str, ToolMessage]) -> Step:
+    """Hand the results of one turn to the procedure and return its next step."""
+    wishes = _calls(step)
+    if [wish.tool for wish in wishes] != [request["name"] for request in turn.tool_calls]:
+        raise ConfigurationError("This conversation was not led by this runbook; start the task in a new one.")
+    results: list[Any] = []
+    for wish, request in zip(wishes, turn.tool_calls, strict=True):
+        answer = answers.get(str(request["id"]))
+        if answer is None:
+            return procedure.throw(ToolFailed(wish.tool, "it gave no answer"))
+        if answer.status == "error":
+            return procedure.throw(ToolFailed(wish.tool, str(answer.text)))
+        results.append(answer.artifact if answer.artifact is not None else {})
+    return procedure.send(results if isinstance(step, list) else results[0])
+
+
+def _with_calls(procedure: Procedure, step: Step) -> Step:
+    """Return the next step that calls something: an empty list is answered with an empty list."""
+    while step == []:
+        step = procedure.send([])
+    for wish in _calls(step):
+        if not isinstance(wish, Call):
+            raise ConfigurationError(f"A runbook yields call(…) or a list of them, not {type(wish).__name__}.")
+    return step
+
+
+def _calls(step: Step) -> list[Call]:
+    return step if isinstance(step, list) else [step]
+
+
+def _closing(text: str, *, failed: str | None = None) -> AIMessage:
+    metadata: dict[str, Any] = {"model_name": MODEL_NAME}
+    if failed is not None:
+        metadata[FAILED] = failed
+    return AIMessage(text, response_metadata=metadata, usage_metadata=_NO_TOKENS)
+
+
+_NO_TOKENS: Any = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

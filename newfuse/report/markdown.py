@@ -1,0 +1,61 @@
+"""Makes text from outside harmless in markdown: whatever a vendor, a model or a user wrote is shown, never obeyed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from newfuse.redact import redact_text
+
+SHOWN_CHARACTERS = 300  # a vendor's error fits; a page pasted into one field does not
+PROSE_CHARACTERS = 4000  # about a page: what a performer says in closing
+
+# What CommonMark, GitHub's tables, strikethrough and mathematics give a meaning to anywhere in a line.
+_ANYWHERE = re.compile(r"[\\`*\[\]|~$]")
+# An underscore inside a word means nothing in CommonMark (0.31.2, 6.2), and names are full of them.
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_ENTITY = re.compile(r"&(?=#|[A-Za-z])")
+_ADDRESS = re.compile(r"(?i)(?<=[a-z])://|(?<=www)\.|(?<=mailto):|(?<=xmpp):")
+# Headings, lists, rules and underlines begin so; a sign before a figure or a point within one does not.
+_LINE_START = re.compile(r"^(?:[#+=:-](?=[\s#+=:-]|$)|\d+[.)](?=\s|$))")
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction overrides, lone surrogates …
+_JOINERS = {"\u200d"}  # zero-width joiner: emoji are made with it
+
+
+def harmless(text: object, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return a text as one line of markdown that renders as the text itself and does nothing.
+
+    Line breaks become spaces, invisible characters are dropped, credentials are masked, a long text is cut with its
+    length named, and everything markdown, HTML or autolinks would act on is escaped.
+
+    Args:
+        text: Anything; shown as `str`.
+        limit: Most characters of it that are shown.
+    """
+    line = _visible(redact_text(str(text)))
+    if len(line) > limit:
+        line = f"{line[:limit].rstrip()}… ({len(line)} characters)"
+    return _escaped(line)
+
+
+def quoted(text: str, limit: int = PROSE_CHARACTERS) -> str:
+    """Return a text as a markdown quotation, line by line, harmless; empty lines separate paragraphs."""
+    shown = redact_text(text)
+    if len(shown) > limit:
+        shown = f"{shown[:limit].rstrip()}… ({len(text)} characters)"
+    lines = [_escaped(_visible(line)) for line in shown.strip().splitlines()]
+    kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
+    return "\n".join(f"> {line}  " if line else ">" for line in kept)
+
+
+def _visible(text: str) -> str:
+    spaced = " ".join(text.split())
+    return "".join(char for char in spaced if char in _JOINERS or unicodedata.category(char) not in _INVISIBLE).strip()
+
+
+def _escaped(line: str) -> str:
+    line = _ANYWHERE.sub(r"\\\g<0>", line)
+    line = _UNDERSCORE.sub(r"\\_", line)
+    line = _ENTITY.sub("&amp;", line).replace("<", "&lt;").replace(">", "&gt;")
+    line = _ADDRESS.sub(lambda found: "\\" + found[0], line)
+    return _LINE_START.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", line)

@@ -1,0 +1,124 @@
+"""Renders the reports of a run with their templates."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from newfuse.observe import CallStatistics
+from newfuse.report import sections
+from newfuse.report.findings import findings, refused_by_authentication
+from newfuse.report.markdown import harmless
+from newfuse.report.prose import closing_words
+from newfuse.report.record import RunRecord, quality_of
+from newfuse.report.results import TaskOutcome
+from newfuse.report.wording import NOT_MEASURED, SECOND_MS, cited, counted, day, measured, milliseconds, moment
+from newfuse.report.wording import percent as percent_of
+from newfuse.types import JSON
+
+TEMPLATES = Path(__file__).parent / "templates"
+DISPOSITIONS = ("confirmed", "skipped", "rejected", "duplicate", "failed", "unknown", "pending")
+
+
+def task_report(record: RunRecord, outcome: TaskOutcome) -> str:
+    """Return the report of one task, whatever its status, as markdown."""
+    endpoints = record.endpoints.get(outcome.name, [])
+    slugs = list(dict.fromkeys([*outcome.integrations, *(endpoint.integration for endpoint in endpoints)]))
+    return _render(
+        "task_report.md.jinja",
+        record,
+        outcome=outcome,
+        title=sections.title_of(outcome),
+        task=record.task(outcome.name),
+        facts=record.facts(outcome.name),
+        closing=closing_words(record, outcome),
+        took_ms=(outcome.finished_at - outcome.started_at).total_seconds() * SECOND_MS,
+        dispositions=[name for name in DISPOSITIONS if any(account.counts.get(name) for account in outcome.datasets)],
+        endpoints=endpoints,
+        calls=record.task_statistics.get(outcome.name, CallStatistics()),
+        auth={slug: record.auth[slug] for slug in slugs if slug in record.auth},
+        quality=quality_of(outcome.datasets),
+    )
+
+
+def health_dashboard(record: RunRecord) -> str:
+    """Return the health dashboard as markdown."""
+    found = findings(record)
+    return _render(
+        "integration_health_dashboard.md.jinja",
+        record,
+        window_slugs=list(dict.fromkeys([*record.slugs, *record.window])),
+        throughput=sections.throughput(record),
+        journey=sections.journey(record),
+        retries=sum(one.retries for one in record.statistics.values()),
+        refused=refused_by_authentication(record),
+        disconnected=sum(not reading.ok for reading in record.health.values()),
+        steps=f"{counted(len(found), 'findings')} with a next step in the summary" if found else "nothing to resolve",
+    )
+
+
+def summary(record: RunRecord) -> str:
+    """Return the summary of the run as markdown."""
+    return _render(
+        "INTEGRATION_SUMMARY.md.jinja",
+        record,
+        took_ms=(record.result.finished_at - record.result.started_at).total_seconds() * SECOND_MS,
+        requests=sum(one.calls for one in record.statistics.values()),
+        retries=sum(one.retries for one in record.statistics.values()),
+        payments=sections.payments(record),
+        encryption=sections.encryption(record),
+        alerts=sections.alert_summary(record),
+        continuity=sections.continuity(record),
+        found=findings(record),
+    )
+
+
+def _render(template: str, record: RunRecord, **context: Any) -> str:
+    text = _environment(record).get_template(template).render(record=record, result=record.result, **context)
+    return text.rstrip("\n") + "\n"
+
+
+def _environment(record: RunRecord) -> Environment:
+    # Markdown, not HTML: autoescape would escape the wrong things. Everything from outside goes through `md`.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701
+    )
+    environment.globals["NOT_MEASURED"] = NOT_MEASURED
+    environment.filters |= {
+        "md": harmless,
+        "cited": cited,
+        "cell": _cell,
+        "count": counted,
+        "day": day,
+        "moment": moment,
+        "ms": milliseconds,
+        "percent": percent_of,
+        "title": sections.title_of,
+        "emoji": sections.EMOJI.__getitem__,
+        "effects": sections.effects,
+        "quality": sections.quality,
+        "performers": sections.performers,
+        "statuses": sections.statuses,
+        "exceptional": sections.exceptional,
+        "columns": sections.columns,
+        "source": sections.source,
+        "fires": sections.fires,
+        "state": sections.state,
+        "alert_value": partial(sections.alert_value, record),
+        "connectivity": partial(sections.connectivity, record),
+        "synchronization": partial(sections.synchronization, record),
+        "settings": partial(sections.settings, record),
+    }
+    return environment
+
+
+def _cell(value: JSON) -> str:
+    return "–" if value is None else measured(value, "")

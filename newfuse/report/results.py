@@ -1,0 +1,229 @@
+"""What a run came to: the typed form of `results.json` and of what the reports are written from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from newfuse.observe.alerts import Alert
+from newfuse.observe.statistics import CallStatistics
+from newfuse.report.facts import Fact
+from newfuse.types import JSON
+
+SCHEMA_VERSION = 1
+SUCCESS_THRESHOLD = 80.0  # percent of tasks completed from which a run counts as a success, as in the seed
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class RunStatus(StrEnum):
+    """The verdict on a run."""
+
+    SUCCESS = "SUCCESS"
+    NEEDS_ATTENTION = "NEEDS ATTENTION"
+
+
+class TaskStatus(StrEnum):
+    """How a task ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+
+
+class EffectCounts(_Model):
+    """Writes of one task: planned = recorded as intents by this run plus those skipped.
+
+    planned = confirmed + failed + unknown + skipped.
+    """
+
+    planned: int = 0
+    confirmed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    skipped: int = 0
+
+
+class TaskResult(_Model):
+    """One task in `results.json`."""
+
+    name: str
+    agent: str
+    status: TaskStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    report: str | None
+    """File name of the task's report, in the run's folder."""
+    calls: int
+    """Requests as sent, retries included."""
+    effects: EffectCounts
+    facts: list[str]
+
+
+class IntegrationResult(_Model):
+    """One integration in `results.json`; times are None when nothing was sent."""
+
+    calls: int
+    """Requests as sent, retries included."""
+    ok: int
+    errors: int
+    retries: int
+    p50_ms: float | None
+    p95_ms: float | None
+    records: int
+    """Records written and confirmed in this run."""
+    status: Literal["connected", "failed", "not measured"]
+    """By the last health call of the run, or by the connection when there was none."""
+    unsent: int = 0
+    """Requests that cannot have reached the vendor; not among `calls`."""
+    mean_ms: float | None = None
+    p99_ms: float | None = None
+
+    @classmethod
+    def of(
+        cls, statistics: CallStatistics, *, records: int, status: Literal["connected", "failed", "not measured"]
+    ) -> Self:
+        """Make it of the statistics of the run's calls."""
+        return cls(
+            calls=statistics.calls,
+            ok=statistics.ok,
+            errors=statistics.errors,
+            retries=statistics.retries,
+            p50_ms=statistics.p50_ms,
+            p95_ms=statistics.p95_ms,
+            records=records,
+            status=status,
+            unsent=statistics.unsent,
+            mean_ms=statistics.mean_ms,
+            p99_ms=statistics.p99_ms,
+        )
+
+
+class HealthReading(_Model):
+    """One health call: whether the vendor answered, how fast, and when."""
+
+    ok: bool
+    latency_ms: float
+    at: datetime
+    error: str | None = None
+
+
+class Observations(_Model):
+    """What was observed of the vendors: health calls, the calls of the window before the end of the run, alerts."""
+
+    health: dict[str, HealthReading]
+    """By integration; one that is missing was not asked."""
+    window_since: datetime
+    """Beginning of the window; it ends with the run."""
+    window: dict[str, CallStatistics]
+    """By integration, all runs of the store; one that is missing has no data."""
+    alerts: list[Alert]
+
+
+class RunResult(_Model):
+    """`results.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    crew: str
+    mode: Literal["sandbox", "live", "plan"]
+    model: str
+    started_at: datetime
+    finished_at: datetime
+    status: RunStatus
+    success_rate: float
+    """Percent of tasks completed, one decimal."""
+    total_tasks: int
+    completed_tasks: int
+    failed_tasks: int
+    tasks: list[TaskResult]
+    integrations: dict[str, IntegrationResult]
+    facts: list[Fact]
+    observed: Observations | None = None
+    """Filled in when the reports are written."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is well, 1 when somebody should look."""
+        return 0 if self.status is RunStatus.SUCCESS else 1
+
+
+# --- what the reports are written from, beside results.json -------------------------------------------------------
+
+
+class Performance(_Model):
+    """Who worked on a task: a model or the runbook, and why it was their turn."""
+
+    by: str
+    why: str
+    model_calls: int = 0
+    tool_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    ended: str = "done"
+    """`done`, `stopped: …` (a limit), or `failed: …`."""
+
+
+class CheckResult(_Model):
+    """One check that was run."""
+
+    name: str
+    passed: bool
+    evidence: str
+
+
+class RecordException(_Model):
+    """One record that was not simply written: where it stands, what became of it, and why."""
+
+    place: str
+    reference: str
+    disposition: str
+    rule: str | None
+    reason: str | None
+
+
+class DatasetAccount(_Model):
+    """What became of a dataset: counts by disposition, and the first exceptions by name."""
+
+    name: str
+    total: int
+    counts: dict[str, int]
+    rules: dict[str, int]
+    """How many records each rule or error stopped."""
+    exceptions: list[RecordException]
+    """At most `EXCEPTIONS_SHOWN`; `total` and `counts` are complete."""
+
+
+EXCEPTIONS_SHOWN = 20
+
+
+class TaskOutcome(_Model):
+    """Everything known of a task when it ended; the typed result of a task node, JSON-serializable."""
+
+    name: str
+    title: str
+    agent: str
+    role: str
+    status: TaskStatus
+    started_at: datetime
+    finished_at: datetime
+    error: str | None = None
+    prose: str = ""
+    """The performer's closing words; printed only after its numbers were checked against the facts."""
+    prose_by: str = ""
+    performances: list[Performance] = []
+    effects: EffectCounts = EffectCounts()
+    money_effects: EffectCounts = EffectCounts()
+    datasets: list[DatasetAccount] = []
+    checks: list[CheckResult] = []
+    notes: list[str] = []
+    tables: dict[str, list[dict[str, JSON]]] = {}
+    integrations: list[str] = []
+    """Slugs of the integrations this task is about."""

@@ -1,0 +1,260 @@
+"""The computed lines of the reports: each a sentence that is true of the record, or says what is missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from newfuse.observe import Alert, AlertState, EndpointStatistics
+from newfuse.report.markdown import harmless
+from newfuse.report.record import PERCENT, DataQuality, RunRecord
+from newfuse.report.results import DatasetAccount, EffectCounts, Performance, TaskOutcome, TaskStatus
+from newfuse.report.services import Service
+from newfuse.report.wording import (
+    NOT_MEASURED,
+    SECOND_MS,
+    counted,
+    measured,
+    milliseconds,
+    moment,
+    number,
+    percent,
+    words,
+)
+from newfuse.types import JSON
+
+EMOJI = {
+    TaskStatus.COMPLETED: "✅",
+    TaskStatus.FAILED: "❌",
+    TaskStatus.WAITING: "⏳",
+    TaskStatus.SKIPPED: "⏭️",
+}
+UNTOUCHED = {"confirmed", "pending"}  # dispositions that need no naming
+LEAD_CAPTURE = "Lead Capture"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the customer's journey: its name, its state as an emoji, and what there is to say of it."""
+
+    name: str
+    state: str
+    remark: str = ""
+
+    @property
+    def line(self) -> str:
+        """The stage as drawn."""
+        return f"{self.name} {self.state}"
+
+
+def title_of(outcome: TaskOutcome) -> str:
+    """Return a task's heading, or the words of its name."""
+    return outcome.title or words(outcome.name)
+
+
+def connectivity(record: RunRecord, slug: str) -> str:
+    """Say whether an integration is connected, by its health call."""
+    reading = record.health.get(slug)
+    if reading is None:
+        return f"⚪ {NOT_MEASURED} (no health call in this run)"
+    called = f"health call {moment(reading.at)}, {milliseconds(reading.latency_ms)}"
+    if reading.ok:
+        return f"🟢 Connected ({called})"
+    return f"🔴 Disconnected ({called}): {harmless(reading.error or 'no reason given')}"
+
+
+def synchronization(record: RunRecord, service: Service) -> str:
+    """Say how the records of a service stand after its task."""
+    outcome = record.outcome(service.task)
+    if outcome is None:
+        return f"{NOT_MEASURED} (no task worked on them)"
+    if outcome.status is TaskStatus.SKIPPED:
+        return f"{NOT_MEASURED} (task skipped)"
+    parts = [
+        ", ".join(
+            [counted(account.total, "records")] + [f"{count} {name}" for name, count in account.counts.items() if count]
+        )
+        for account in RunRecord.roots(outcome.datasets)
+    ] or ["no records given"]
+    if outcome.checks:
+        passed = sum(check.passed for check in outcome.checks)
+        parts.append(f"{passed} of {counted(len(outcome.checks), 'checks')} passed")
+    when = "ended" if outcome.status is TaskStatus.COMPLETED else outcome.status.value
+    parts.append(f"task {when} {moment(outcome.finished_at)}")
+    return "; ".join(parts)
+
+
+def journey(record: RunRecord) -> list[Stage]:
+    """Return the stages of the customer's journey with the states of their tasks."""
+    stages = [Stage(LEAD_CAPTURE, "⚪", "not integrated")]
+    for service in record.services:
+        outcome = record.outcome(service.task)
+        if outcome is None:
+            stages.append(Stage(service.stage, "⚪", "no task worked on it"))
+            continue
+        remark = "" if outcome.status is TaskStatus.COMPLETED else f"{outcome.status.value}"
+        if outcome.error:
+            remark = f"{remark}: {outcome.error}" if remark else outcome.error
+        stages.append(Stage(service.stage, EMOJI[outcome.status], remark))
+    return stages
+
+
+def quality(found: DataQuality) -> str:
+    """Say how clean the data was, and what stopped the rest."""
+    if found.percent is None:
+        return f"{NOT_MEASURED} (no records were looked at)"
+    text = f"{percent(found.percent)} clean ({found.clean} of {counted(found.looked_at, 'records')} validated)"
+    if found.rejected:
+        text += f", {found.rejected} rejected"
+    if found.rules:
+        text += ": " + ", ".join(f"{harmless(rule)} ({count})" for rule, count in found.rules.items())
+    return f"{text}; {found.pending} not looked at" if found.pending else text
+
+
+def effects(counts: EffectCounts) -> str:
+    """Say what became of writes."""
+    if not counts.planned:
+        return "none"
+    named = [("confirmed", counts.confirmed), ("failed", counts.failed), ("unknown", counts.unknown)]
+    parts = [f"{count} {name}" for name, count in named if count]
+    if counts.skipped:
+        parts.append(f"{counts.skipped} confirmed earlier and not sent")
+    return f"{counts.planned} planned: {', '.join(parts)}"
+
+
+def throughput(record: RunRecord) -> str:
+    """Say how many writes were confirmed in the time the run took."""
+    if not record.effects.confirmed:
+        return f"{NOT_MEASURED} (no write was confirmed in this run)"
+    taken_ms = (record.result.finished_at - record.result.started_at).total_seconds() * SECOND_MS
+    return f"{counted(record.effects.confirmed, 'writes')} confirmed in {milliseconds(taken_ms)} of this run"
+
+
+def payments(record: RunRecord) -> str:
+    """Say how many payment effects succeeded of those attempted in this run."""
+    money = record.money_effects
+    tried = money.planned - money.skipped
+    if tried <= 0:
+        return f"{NOT_MEASURED} (no payment was attempted in this run)"
+    rate = percent(money.confirmed * PERCENT / tried)
+    return f"{rate} ({money.confirmed} of {counted(tried, 'payment effects')} confirmed in this run)"
+
+
+def encryption(record: RunRecord) -> str:
+    """Say what was negotiated with each host."""
+    if not record.tls:
+        return f"{NOT_MEASURED} (no host answered)"
+    plain = "plain HTTP to the local sandbox" if record.result.mode == "sandbox" else "plain HTTP"
+    if not any(record.tls.values()):
+        return f"none: {plain} ({', '.join(harmless(host) for host in record.tls)})"
+    return "; ".join(f"{harmless(host)}: {', '.join(versions) or plain}" for host, versions in record.tls.items())
+
+
+def alert_summary(record: RunRecord) -> str:
+    """Count the alerts by state."""
+    if not record.alerts:
+        return "none evaluated"
+    by = {state: sum(alert.state is state for alert in record.alerts) for state in AlertState}
+    counts = f"{by[AlertState.FIRING]} firing, {by[AlertState.OK]} ok, {by[AlertState.NOT_MEASURED]} not measured"
+    return f"{len(record.alerts)} evaluated at the end of the run: {counts}; sent to nobody"
+
+
+def continuity(record: RunRecord) -> str:
+    """Say whether tasks went on beside a failed one."""
+    ended = [outcome.status for outcome in record.outcomes]
+    failed, completed = ended.count(TaskStatus.FAILED), ended.count(TaskStatus.COMPLETED)
+    if not failed:
+        return f"{NOT_MEASURED} (no task failed in this run)"
+    return f"{counted(completed, 'tasks')} completed beside {failed} that failed"
+
+
+def fires(alert: Alert) -> str:
+    """Say when an alert fires."""
+    return f"{'below' if alert.below else 'above'} {_with_unit(alert.threshold, alert.unit)}"
+
+
+def state(alert: Alert) -> str:
+    """Say how an alert stands, and about whom."""
+    if alert.state is not AlertState.FIRING:
+        return "🟢 ok" if alert.state is AlertState.OK else f"⚪ {NOT_MEASURED}"
+    return "🔴 firing"
+
+
+def alert_value(record: RunRecord, alert: Alert) -> str:
+    """Return the value an alert was evaluated on, and the services it is about."""
+    if alert.value is None:
+        return NOT_MEASURED
+    about = ", ".join(harmless(record.label(slug)) for slug in alert.about)
+    return _with_unit(alert.value, alert.unit) + (f", {about}" if about else "")
+
+
+def _with_unit(value: float, unit: str) -> str:
+    if unit == "ms":
+        return milliseconds(value)
+    return measured(int(value) if value == int(value) else value, unit)
+
+
+def settings(record: RunRecord, about: str) -> str:
+    """Say which settings of a kind are in force; services with the same ones are named together."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for slug, values in record.settings.items():
+        chosen = [
+            f"{name.removeprefix(about).strip()}: {_setting(value)}"
+            for name, value in values.items()
+            if name.startswith(about)
+        ]
+        if chosen:
+            groups[harmless(", ".join(chosen))].append(harmless(record.label(slug)))
+    if not groups:
+        return "not recorded"
+    if len(groups) == 1 and len(next(iter(groups.values()))) == len(record.settings):
+        return f"{next(iter(groups))} (all services)"
+    return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in groups.items())
+
+
+def _setting(value: JSON) -> str:
+    if value is None:
+        return "none"
+    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def performers(performances: Sequence[Performance]) -> str:
+    """Say who did the work, why, and what it cost in model calls and tokens."""
+    if not performances:
+        return "nobody"
+    parts = []
+    for one in performances:
+        text = harmless(one.by)
+        if one.why:
+            text += f" ({harmless(one.why)})"
+        text += f", {counted(one.tool_calls, 'tool calls')}"
+        if one.model_calls:
+            text += f", {counted(one.model_calls, 'model calls')}"
+        if one.input_tokens or one.output_tokens:
+            text += f", {number(one.input_tokens)} tokens in, {number(one.output_tokens)} out"
+        parts.append(text if one.ended == "done" else f"{text}, {harmless(one.ended)}")
+    return "; then ".join(parts)
+
+
+def statuses(endpoint: EndpointStatistics) -> str:
+    """Return the HTTP statuses an endpoint answered with, and how often."""
+    parts = [f"{status}: {count}" for status, count in endpoint.statuses.items()]
+    return ", ".join(parts + ([f"not sent: {endpoint.unsent}"] if endpoint.unsent else []))
+
+
+def exceptional(account: DatasetAccount) -> int:
+    """Count the records of a dataset that were not simply written."""
+    return sum(count for name, count in account.counts.items() if name not in UNTOUCHED)
+
+
+def columns(rows: Sequence[dict[str, JSON]]) -> list[str]:
+    """Return the columns of a table, in the order they first appear."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def source(taken_from: dict[str, JSON]) -> str:
+    """Say where a fact was taken from; the task is left out, the report is its own."""
+    kind = taken_from.get("kind")
+    rest = [f"{name} {value}" for name, value in taken_from.items() if name not in {"kind", "task"}]
+    return harmless(": ".join(part for part in [str(kind or ""), ", ".join(rest)] if part)) or "not recorded"

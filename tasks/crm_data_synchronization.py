@@ -1,0 +1,33 @@
+"""Customer records: checked, deduplicated, written to the CRM and read back."""
+
+from agents.crm_sync_specialist import crm_sync_specialist
+from newfuse import Brief, Procedure, Task, call, runbook
+
+
+@runbook
+def procedure(_brief: Brief) -> Procedure:
+    """Validate, deduplicate, write in batches, then read back what was written and review the CRM as a whole."""
+    valid = yield call("validate_contacts", dataset="customers")
+    unique = yield call("deduplicate_contacts", dataset=valid["handle"])
+    yield call("sync_contacts", dataset=unique["handle"])
+    yield [call("read_back_contacts", dataset=unique["handle"]), call("review_crm")]
+    return "Customer records were validated, deduplicated, written to the CRM and read back."
+
+
+crm_data_synchronization = Task(
+    name="crm_data_synchronization",
+    title="🔄 CRM Synchronization",
+    description=(
+        "Synchronize customer data with CRM system. Update existing contacts, create new contacts for leads, and "
+        "ensure data consistency. Handle deduplication and data validation. Create comprehensive sync report with "
+        "success/failure statistics."
+    ),
+    expected_output=(
+        "CRM synchronization report with updated contact counts, new contact creation results, and data quality metrics"
+    ),
+    agent=crm_sync_specialist,
+    datasets=("customers",),
+    integrations=("hubspot",),
+    required_facts=("crm.contacts_created", "crm.read_back_matched", "crm.portal_contacts"),
+    runbook=procedure,
+)

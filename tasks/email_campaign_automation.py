@@ -1,0 +1,40 @@
+"""E-mail campaigns: checked for consent and rules, prepared, scheduled in the future only, and tracked."""
+
+from agents.email_marketing_specialist import email_marketing_specialist
+from newfuse import Brief, Procedure, Task, call, runbook
+
+
+@runbook
+def procedure(_brief: Brief) -> Procedure:
+    """Look at the audiences, check compliance, make segments, prepare and schedule campaigns, read performance."""
+    yield call("review_audiences")
+    compliant = yield call("check_compliance", dataset="email_campaigns")
+    yield call("create_segments", dataset=compliant["handle"])
+    yield call("prepare_campaigns", dataset=compliant["handle"])
+    yield call("schedule_campaigns", dataset=compliant["handle"])
+    yield call("track_performance", dataset=compliant["handle"])
+    return "Campaigns were checked for compliance, prepared and, where a time was given, scheduled."
+
+
+email_campaign_automation = Task(
+    name="email_campaign_automation",
+    title="📧 Email Automation",
+    description=(
+        "Set up and execute automated email marketing campaigns. Create subscriber segments, design email sequences, "
+        "schedule campaigns, and track performance metrics. Ensure compliance with email marketing regulations."
+    ),
+    expected_output=(
+        "Email automation setup report with campaign configurations, subscriber statistics, and performance tracking "
+        "setup"
+    ),
+    agent=email_marketing_specialist,
+    datasets=("email_campaigns",),
+    integrations=("mailchimp",),
+    required_facts=(
+        "email.subscribers",
+        "email.campaigns_prepared",
+        "email.campaigns_scheduled",
+        "email.campaigns_tracked",
+    ),
+    runbook=procedure,
+)

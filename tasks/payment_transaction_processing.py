@@ -1,0 +1,34 @@
+"""Payments: created and confirmed once, captured, refunded where asked, and reconciled with what the vendor shows."""
+
+from agents.payment_processor import payment_processor
+from newfuse import Brief, Procedure, Task, call, runbook
+
+
+@runbook
+def procedure(_brief: Brief) -> Procedure:
+    """Validate, process, capture what is authorized, refund what is asked for, then reconcile with the vendor."""
+    valid = yield call("validate_payments", dataset="payments")
+    yield call("process_payments", dataset=valid["handle"])
+    yield call("capture_payments", dataset=valid["handle"])
+    yield call("refund_payments", dataset=valid["handle"])
+    yield call("reconcile_payments", dataset=valid["handle"])
+    return "Payments were processed, captured and refunded as asked, and reconciled with what the vendor shows."
+
+
+payment_transaction_processing = Task(
+    name="payment_transaction_processing",
+    title="💳 Payment Processing",
+    description=(
+        "Process pending payment transactions securely. Handle payment intents, capture authorized payments, process "
+        "refunds as needed, and update transaction records. Run the payment security checks and generate payment "
+        "reports."
+    ),
+    expected_output=(
+        "Payment processing report with transaction summaries, success rates, and the results of the security checks"
+    ),
+    agent=payment_processor,
+    datasets=("payments",),
+    integrations=("stripe",),
+    required_facts=("payments.captured", "payments.refunded", "payments.mismatches"),
+    runbook=procedure,
+)
