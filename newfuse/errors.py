@@ -30,18 +30,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from newfuse.redact import redact_text
+
+MAX_LISTED = 20  # problems in one message: an input of 100,000 wrong items has as many
+MAX_PLACE = 120  # characters of the name of a field that does not exist: a caller may have made it up
+
 
 class NewFuseError(Exception):
     """Base of every error raised by the engine.
 
-    `for_model` is safe to show to a model or a person and says what to do next; `for_log` is fuller and already
-    free of secrets.
+    `for_model` is safe to show to a model or a person and says what to do next; `for_log` is fuller. Whatever looks
+    like a credential is masked in both.
     """
 
     def __init__(self, for_model: str, *, for_log: str | None = None) -> None:
-        super().__init__(for_model)
-        self.for_model = for_model
-        self.for_log = for_log or for_model
+        self.for_model = redact_text(for_model)
+        self.for_log = redact_text(for_log) if for_log else self.for_model
+        super().__init__(self.for_model)
 
 
 class ConfigurationError(NewFuseError):
@@ -71,9 +76,14 @@ class InvalidArguments(NewFuseError):
     """The arguments of one call do not fit; `problems` holds (field, what is wrong) pairs."""
 
     def __init__(self, what: str, problems: list[tuple[str, str]]) -> None:
-        listed = "; ".join(f"{field}: {problem}" for field, problem in problems)
-        super().__init__(f"{what}: {listed}.")
+        listed = "; ".join(f"{_shortened(field)}: {problem}" for field, problem in problems[:MAX_LISTED])
+        more = f"; and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
+        super().__init__(f"{what}: {listed}{more}.")
         self.problems = problems
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_PLACE else f"{name[:MAX_PLACE]}…"
 
 
 class UnknownAction(InvalidArguments):
@@ -81,7 +91,8 @@ class UnknownAction(InvalidArguments):
 
     def __init__(self, integration: str, name: str, known: list[str]) -> None:
         super().__init__(
-            f"{integration} has no action {name!r}", [("action", "choose one of " + ", ".join(sorted(known)))]
+            f"{integration} has no action {_shortened(name)!r}",
+            [("action", "choose one of " + ", ".join(sorted(known)))],
         )
 
 
@@ -135,7 +146,7 @@ class VendorError(NewFuseError):
         about = f" (HTTP {status})" if status is not None else ""
         trail = f" [request {request_id}]" if request_id else ""
         super().__init__(f"{integration}{about}: {message}", for_log=f"{integration}{about}: {message}{trail}")
-        self.message = message
+        self.message = redact_text(message)
         self.integration = integration
         self.status = status
         self.code = code

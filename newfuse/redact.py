@@ -9,34 +9,54 @@ from newfuse.types import JSON
 
 MASK = "[redacted]"
 
-SECRET_NAMES = re.compile(
-    r"(authorization|api[-_]?key|api[-_]?secret|access[-_]?token|refresh[-_]?token|client[-_]?secret|password|"
-    r"passwd|secret|bearer|private[-_]?key|routing[-_]?key|signature|cookie|card[-_]?number|cvc|cvv)",
-    re.IGNORECASE,
+_NAMES = (
+    r"(?:authorization|api[-_]?key|api[-_]?secret|(?:access|refresh)[-_]?token|client[-_]?secret|password|passwd|"
+    r"passphrase|secret|bearer|private[-_]?key|access[-_]?key|routing[-_]?key|signature|cookie|card[-_]?number|"
+    r"cvc|cvv|token\b)"  # `token` at the end of a name only: `max_tokens` counts, `token_url` is an address
 )
 
+SECRET_NAMES = re.compile(_NAMES, re.IGNORECASE)
+
 SECRET_VALUES = re.compile(
-    r"\b(?:sk|rk)_(?:test|live)_[A-Za-z0-9]{4,}"  # Stripe keys
-    r"|\bpat-[A-Za-z0-9-]{8,}"  # HubSpot private-app tokens
-    r"|\b[0-9a-f]{32}-us\d{1,3}\b"  # Mailchimp keys
-    r"|\bya29\.[A-Za-z0-9_-]{8,}"  # Google access tokens
-    r"|\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{16,}"  # OpenAI and Anthropic keys
-    r"|\bxox[abprs]-[A-Za-z0-9-]{8,}"  # Slack tokens
-    r"|(?i:\b(?:bearer|basic)\s+[A-Za-z0-9+/._~=-]{8,})"
-    r"|(?i:(?:api_secret|access_token|client_secret|password)=[^&\s\"']+)",
+    r"(?<![A-Za-z0-9])(?:sk|rk)_(?:test|live)_[A-Za-z0-9]{4,}"  # Stripe keys
+    r"|_secret_[A-Za-z0-9]{16,}"  # Stripe client secrets, which follow the id of what they open
+    r"|whsec_[A-Za-z0-9+/=]{8,}"  # webhook signing secrets: Stripe, Standard Webhooks
+    r"|(?<![A-Za-z0-9])pat-[A-Za-z0-9-]{8,}"  # HubSpot private-app tokens
+    r"|(?<![0-9a-f])[0-9a-f]{32}-us\d{1,3}"  # Mailchimp keys
+    r"|(?<![A-Za-z0-9])ya29\.[A-Za-z0-9_-]{8,}"  # Google access tokens,
+    r"|(?<![A-Za-z0-9/])1//0[A-Za-z0-9_-]{20,}"  # refresh tokens,
+    r"|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"  # API keys
+    r"|(?<![A-Za-z0-9])GOCSPX-[A-Za-z0-9_-]{20,}"  # and client secrets
+    r"|(?<![A-Za-z0-9])sk-(?:ant-|proj-)?[A-Za-z0-9_-]{16,}"  # OpenAI and Anthropic keys
+    r"|(?<![A-Za-z0-9])hf_[A-Za-z0-9]{16,}"  # Hugging Face tokens
+    r"|(?<![A-Za-z0-9])x(?:ox[a-z]|app)-[A-Za-z0-9-]{8,}"  # Slack tokens
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # signed JSON web tokens
+    # Credentials after the name of their scheme; "basic settings" is English.
+    r"|\b(?i:bearer|basic)\s+(?=[A-Za-z0-9+/._~=-]*[A-Z0-9=]|\S{20})[A-Za-z0-9+/._~=-]{8,}"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user and password in a URL
+)
+
+# `name=value`, `"name": "value"` and `Header: value`, as they stand in queries, dumped bodies and dumped headers.
+_NAMED_VALUES = re.compile(
+    rf"(?P<name>{_NAMES}=)(?![;,.])[^&\s\"']+"
+    rf"|(?P<quoted>[\"'][\w-]{{0,40}}?{_NAMES}[\w-]{{0,40}}[\"']\s*:\s*)(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
+    r"|(?P<header>\b(?:authorization|x-api-key)\s*:\s*(?:(?:bearer|basic)\s+)?)[A-Za-z0-9+/._~=-]{8,}",
+    re.IGNORECASE,
 )
 
 
 def redact_text(text: str) -> str:
     """Return the text with everything that looks like a credential masked."""
-    return SECRET_VALUES.sub(MASK, text)
+    return _NAMED_VALUES.sub(_keep_name, SECRET_VALUES.sub(MASK, text))
 
 
 def redact(value: JSON) -> JSON:
     """Return a copy of a JSON value: values under secret names are masked, texts go through `redact_text`."""
     if isinstance(value, Mapping):
         return {
-            name: MASK if SECRET_NAMES.search(str(name)) and inner is not None else redact(inner)
+            redact_text(name) if isinstance(name, str) else name: (
+                MASK if SECRET_NAMES.search(str(name)) and inner is not None else redact(inner)
+            )
             for name, inner in value.items()
         }
     if isinstance(value, (list, tuple)):
@@ -44,3 +64,7 @@ def redact(value: JSON) -> JSON:
     if isinstance(value, str):
         return redact_text(value)
     return value
+
+
+def _keep_name(found: re.Match[str]) -> str:
+    return f"{found['name'] or found['quoted'] or found['header']}{MASK}"

@@ -28,6 +28,6 @@ crm_data_synchronization = Task(
     agent=crm_sync_specialist,
     datasets=("customers",),
     integrations=("hubspot",),
-    required_facts=("crm.contacts_created", "crm.read_back_matched", "crm.portal_contacts"),
+    required_facts=("crm.contacts_created", "crm.contacts_matched", "crm.review_contacts"),
     runbook=procedure,
 )

@@ -31,10 +31,10 @@ email_campaign_automation = Task(
     datasets=("email_campaigns",),
     integrations=("mailchimp",),
     required_facts=(
-        "email.subscribers",
-        "email.campaigns_prepared",
+        "email.members_subscribed",
+        "email.campaigns_created",
         "email.campaigns_scheduled",
-        "email.campaigns_tracked",
+        "email.campaigns_sent",
     ),
     runbook=procedure,
 )

@@ -29,6 +29,11 @@ payment_transaction_processing = Task(
     agent=payment_processor,
     datasets=("payments",),
     integrations=("stripe",),
-    required_facts=("payments.captured", "payments.refunded", "payments.mismatches"),
+    required_facts=(
+        "payments.succeeded",
+        "payments.captures_confirmed",
+        "payments.refunds_confirmed",
+        "payments.mismatched",
+    ),
     runbook=procedure,
 )

@@ -17,8 +17,8 @@ from newfuse.report.run_output import RunOutput
 class Crew:
     """Agents and the tasks they do together.
 
-    Tasks run as soon as what they wait for has ended. What cannot run (a cycle, an unknown agent or task, a name used twice)
-    is refused when the crew is built.
+    Tasks run as soon as what they wait for has ended. What cannot run (a cycle, an unknown agent or task, a name used
+    twice) is refused when the crew is built.
     """
 
     def __init__(self, name: str, *, agents: Iterable[Agent] = (), tasks: Iterable[Task] = ()) -> None:
@@ -66,7 +66,8 @@ class Crew:
         if known is None or (isinstance(task.agent, Agent) and task.agent is not known):
             names = ", ".join(self.agents) or "none"
             raise ConfigurationError(
-                f"crew {self.name}: task {task.name} is for the agent {task.agent_name!r}, which is not in the crew ({names})."
+                f"crew {self.name}: task {task.name} is for the agent {task.agent_name!r}, "
+                f"which is not in the crew ({names})."
             )
         self.tasks[task.name] = task
         try:
@@ -110,7 +111,11 @@ class Crew:
         Raises:
             ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
         """
-        return asyncio.run(self.arun(data, **options))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self.arun(data, **options))
+        raise ConfigurationError("Crew.run() cannot be called from async code; use `await crew.arun(…)` there.")
 
     execute = run
 
@@ -127,7 +132,8 @@ class Crew:
         Raises:
             ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
         """
-        from newfuse.crew.crew_run import RunOptions, run_crew  # LangChain is loaded when a crew runs, not when it is built
+        # LangChain is loaded when a crew runs, not when it is built.
+        from newfuse.crew.crew_run import RunOptions, run_crew
 
         self.check()
         if not self.tasks:
@@ -140,4 +146,4 @@ class Crew:
             TopologicalSorter(waits).prepare()
         except CycleError as exc:
             circle = " → ".join(reversed(exc.args[1]))
-            raise ConfigurationError(f"crew {self.name}: its tasks wait for each other in a circle: {circle}.") from None
+            raise ConfigurationError(f"crew {self.name}: tasks wait for each other in a circle: {circle}.") from None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from langsmith import tracing_context
 from sqlalchemy import insert, update
 
 from newfuse.config import store_folder
@@ -18,17 +19,18 @@ from newfuse.crew.agent import Agent
 from newfuse.crew.crew import Crew
 from newfuse.crew.data import check_data, make_datasets
 from newfuse.crew.job import RunContext
-from newfuse.crew.models import RUNBOOK, ModelChoice, build_model, choose_model
+from newfuse.crew.models import NOT_CONFIGURED, RUNBOOK, ModelChoice, build_model, choose_model, close_model
 from newfuse.crew.run_record import RunFrame, make_record
 from newfuse.crew.runbook_model import RunbookModel
 from newfuse.crew.task import Task
 from newfuse.crew.task_run import Performer, Performers, run_task, skipped
-from newfuse.crew.watch import RunStarted, Watcher
+from newfuse.crew.watch import Harmless, RunStarted, Watcher
 from newfuse.crew.workflow import run_workflow
 from newfuse.effects import Ledger
 from newfuse.errors import ConfigurationError
 from newfuse.http.record import CallRecord
-from newfuse.integrations import Environment, IntegrationRegistry
+from newfuse.environment import Environment
+from newfuse.integrations import IntegrationRegistry, integration_in
 from newfuse.report import RunOutput, write_reports
 from newfuse.report.facts import FactBook
 from newfuse.report.results import TaskOutcome
@@ -76,13 +78,16 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
     for task in crew.tasks.values():
         task.brief(options.inputs)
     choice = choose_model(options.model)
-    performers = _performers(crew, choice)
     async with AsyncExitStack() as stack:
+        # LangChain's makers offer a tracing service; nothing is contacted but the vendors and the model.
+        stack.enter_context(tracing_context(enabled=False))
+        performers = _performers(crew, choice, stack)
         environment = options.environment or stack.enter_context(_embedded_sandbox())
         store = await stack.enter_async_context(_opened(options.store))
         ledger, call_log = Ledger(store), CallLog(store)
         stack.callback(ledger.owner.release)
-        watcher = options.watcher
+        stack.push_async_callback(call_log.flush)  # of an interrupted run too
+        watcher = Harmless(options.watcher)
 
         def record(call: CallRecord) -> None:
             call_log.record(call)
@@ -93,6 +98,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         stack.push_async_callback(registry.disconnect_all)
         started_at = datetime.now(UTC)
         run_id = secrets.token_hex(5)
+        await store.read(lambda _connection: None)  # an unusable store is found before a folder is made
         folder = _make_folder(options.out, f"{crew.name}_{started_at:%Y%m%d}_{run_id}")
         run = RunContext(
             run_id=run_id,
@@ -110,17 +116,17 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         )
         frame = RunFrame(crew=crew, run=run, environment=environment, model=choice.label, started_at=started_at)
         await _begin(store, frame)
-        watcher.run_started(
-            RunStarted(
-                run_id=run_id,
-                mode=environment.mode,
-                model=choice.label,
-                model_why=choice.why,
-                tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
-                records={name: len(datasets.get(name)) for name in crew.datasets},
-            )
-        )
         try:
+            watcher.run_started(
+                RunStarted(
+                    run_id=run_id,
+                    mode=environment.mode,
+                    model=choice.label,
+                    model_why=choice.why,
+                    tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
+                    records={name: len(datasets.get(name)) for name in crew.datasets},
+                )
+            )
             outcomes = await _run_tasks(crew, run, performers, store, watcher)
             watcher.reporting()
             record_of_run = await make_record(frame, outcomes, store)
@@ -157,8 +163,9 @@ async def _run_tasks(
     return await run_workflow(list(crew.tasks.values()), start, skip)
 
 
-def _performers(crew: Crew, choice: ModelChoice) -> Callable[[Agent], Performers]:
-    """Make each model's client once, however many agents use it."""
+def _performers(crew: Crew, choice: ModelChoice, stack: AsyncExitStack) -> Callable[[Agent], Performers]:
+    """Make each model's client once, however many agents use it; the stack closes them."""
+    asked_for_runbook = choice.is_runbook and choice.why != NOT_CONFIGURED
     runbooks = {task.name: task.runbook for task in crew.tasks.values() if task.runbook is not None}
     runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks))
     clients: dict[tuple[str, str | None], Performer] = {}
@@ -168,13 +175,15 @@ def _performers(crew: Crew, choice: ModelChoice) -> Callable[[Agent], Performers
             return None
         key = (chosen.name, chosen.base_url)
         if key not in clients:
-            clients[key] = Performer(chosen.label, build_model(chosen))
+            model = build_model(chosen)
+            stack.push_async_callback(close_model, model)
+            clients[key] = Performer(chosen.label, model)
         return clients[key]
 
     by_agent: dict[str, Performers] = {}
     for agent in crew.agents.values():
         chosen = choice
-        if agent.model is not None and not choice.is_runbook:
+        if agent.model is not None and not asked_for_runbook:
             chosen = choose_model(agent.model)
         why = f"agent {agent.name} is set to it" if chosen is not choice else choice.why
         by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=why, runbook=runbook)
@@ -186,7 +195,7 @@ def _registry(
 ) -> IntegrationRegistry:
     registry = IntegrationRegistry()
     for slug in crew.integrations:
-        integration = environment.integration(slug, ledger=ledger, recorder=record)
+        integration = integration_in(environment, slug, ledger=ledger, recorder=record)
         integration.credentials()  # a missing one is found before anything is begun
         registry.register_integration(integration)
     return registry
@@ -237,7 +246,8 @@ async def _begin(store: Store, frame: RunFrame) -> None:
 
 async def _end(store: Store, run_id: str, status: str) -> None:
     changes = {"status": status, "finished_at": datetime.now(UTC).isoformat()}
-    await store.write(lambda connection: connection.execute(update(runs).where(runs.c.run_id == run_id).values(changes)))
+    query = update(runs).where(runs.c.run_id == run_id).values(changes)
+    await store.write(lambda connection: connection.execute(query))
 
 
 async def _keep(store: Store, run_id: str, outcome: TaskOutcome) -> None:

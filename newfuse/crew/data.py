@@ -33,7 +33,8 @@ def read_data(path: Path) -> Rows:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as exc:
-        raise InvalidData(f"is not valid JSON: {exc.msg}.", place=f"{place}, line {exc.lineno} column {exc.colno}") from None
+        where = f"{place}, line {exc.lineno} column {exc.colno}"
+        raise InvalidData(f"is not valid JSON: {exc.msg}.", place=where) from None
     except RecursionError:
         raise InvalidData("is nested too deeply to be data.", place=place) from None
     return check_data(content, place=place)
@@ -47,10 +48,13 @@ def check_data(content: Any, *, place: str = "data") -> Rows:
     """
     if not isinstance(content, dict):
         kind = type(content).__name__
-        raise InvalidData(f"must be a JSON object with lists of records such as customers; it is a {kind}.", place=place)
+        raise InvalidData(
+            f"must be a JSON object with lists of records such as customers; it is a {kind}.", place=place
+        )
     for name, rows in content.items():
         if not isinstance(rows, list):
-            raise InvalidData(f"must be a list of records; it is a {type(rows).__name__}.", place=f"{place}, key {name!r}")
+            kind = type(rows).__name__
+            raise InvalidData(f"must be a list of records; it is a {kind}.", place=f"{place}, key {name!r}")
     return content
 
 

@@ -1,7 +1,7 @@
 """Datasets: the records a run works on, by handle, and what became of each.
 
-Records never travel through a model: tools take a dataset's name, and a model sees counts, field names, a few sample rows
-and the exceptions.
+Records never travel through a model: tools take a dataset's name, and a model sees counts, field names, a few sample
+rows and the exceptions.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_jsonable_python
+
 from newfuse.crew.dataset import Dataset, Datasets, Entry
 from newfuse.errors import ConfigurationError, InvalidArguments, NewFuseError
 from newfuse.report.facts import Fact, FactBook
@@ -161,16 +163,23 @@ class Job:
             value: The value.
             unit: What is counted.
             **source: Where it was taken from, e.g. `kind="effects", integration="hubspot", action="upsert_contacts"`.
+
+        Raises:
+            PydanticSerializationError: The value is none that JSON can hold.
         """
-        return self.run.facts.add(self.task, name, value, unit, source)
+        return self.run.facts.add(self.task, name, _json(value), unit, _json(source))
 
     def check(self, name: str, passed: bool, evidence: str) -> None:
         """Record a check that was run; one of the same name replaces the earlier."""
         self.checks = [check for check in self.checks if check.name != name] + [Check(name, passed, evidence)]
 
     def table(self, title: str, rows: list[dict[str, JSON]]) -> None:
-        """Put a small table into the task's report; one of the same title replaces the earlier."""
-        self.tables[title] = rows
+        """Put a small table into the task's report; one of the same title replaces the earlier.
+
+        Raises:
+            PydanticSerializationError: A value is none that JSON can hold.
+        """
+        self.tables[title] = _json(rows)
 
     def note(self, text: str) -> None:
         """Put a sentence into the task's report, once."""
@@ -184,3 +193,11 @@ class Job:
     def now(self) -> datetime:
         """Return the time, in UTC."""
         return datetime.now(UTC)
+
+
+def _json(value: JSON) -> JSON:
+    """Return a value as JSON holds it, refused here, in the tool, rather than when the reports are written.
+
+    What is no number becomes None: not measured.
+    """
+    return to_jsonable_python(value, inf_nan_mode="null")

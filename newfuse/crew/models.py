@@ -25,6 +25,7 @@ DEFAULT_MODELS = (
     ("ANTHROPIC_API_KEY", "anthropic:claude-sonnet-4-5"),
 )
 KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+DEFAULT_NAME = "default"  # asked of a server that serves one model: such servers do not look at it
 LOCAL_KEY = "none"  # what a compatible server of one's own is told when no key is set
 
 
@@ -59,8 +60,8 @@ def choose_model(argument: str | None, settings: Settings | None = None) -> Mode
     """Choose the model of a run.
 
     Args:
-        argument: What the caller asked for: `runbook`, `openai:NAME`, `anthropic:NAME`, either with `@URL` behind it, or
-            the URL of an OpenAI-compatible server, with `#NAME` behind it where it serves several.
+        argument: What the caller asked for: `runbook`, `openai:NAME`, `anthropic:NAME`, either with `@URL` behind it,
+            or the URL of an OpenAI-compatible server, with `#NAME` behind it where it serves several.
         settings: The configuration; read from the environment when not given.
 
     Raises:
@@ -75,7 +76,7 @@ def choose_model(argument: str | None, settings: Settings | None = None) -> Mode
         if secret_from_environment([variable]) is not None:
             return _parse(name, settings, f"{variable} is set")
     if settings.model_base_url:
-        return _parse(settings.model_base_url, settings, "set by NEWFUSE_MODEL_BASE_URL")
+        return _parse(f"openai:{DEFAULT_NAME}", settings, "set by NEWFUSE_MODEL_BASE_URL")
     return ModelChoice(RUNBOOK, None, NOT_CONFIGURED)
 
 
@@ -85,13 +86,13 @@ def _parse(text: str, settings: Settings, why: str) -> ModelChoice:
         return ModelChoice(RUNBOOK, None, why)
     if text.startswith(("http://", "https://")):
         address, _, name = text.partition("#")
-        return ModelChoice(f"openai:{name or 'default'}", _address(address), why, settings.model_streaming)
+        return ModelChoice(f"openai:{name or DEFAULT_NAME}", _address(address), why, settings.model_streaming)
     provider, colon, rest = text.partition(":")
     name, at, address = rest.partition("@")
     if not colon or not name or provider not in KEY_OF or (at and not address):
         raise ConfigurationError(
-            f"The model {redact_text(text)!r} is not understood. Use runbook, openai:NAME, anthropic:NAME, NAME@URL behind "
-            "either, or the URL of an OpenAI-compatible server."
+            f"The model {redact_text(text)!r} is not understood. Use runbook, openai:NAME, anthropic:NAME, NAME@URL "
+            "behind either, or the URL of an OpenAI-compatible server."
         )
     given = address or settings.model_base_url
     base_url = _address(given) if given else None
@@ -123,8 +124,8 @@ def _without_credentials(address: str) -> str:
 def build_model(choice: ModelChoice) -> BaseChatModel:
     """Make the client of a chosen model; one client serves all agents that use it. Close it with `close_model`.
 
-    Its connections are its own. LangChain keeps one pool per address for the whole process, which outlives the event loop
-    of a run: the next run of the same process met "Event loop is closed".
+    Its connections are its own. LangChain keeps one pool per address for the whole process, which outlives the event
+    loop of a run: the next run of the same process met "Event loop is closed".
 
     Raises:
         ConfigurationError: The provider's package refuses the settings.
@@ -143,16 +144,15 @@ def build_model(choice: ModelChoice) -> BaseChatModel:
     if choice.streaming:
         settings["streaming"] = True
     try:
-        if provider == "anthropic":
-            return _with_own_connections(init_chat_model(choice.name, **settings))
-        from openai import DefaultAsyncHttpxClient
+        if provider == "openai":
+            from openai import DefaultAsyncHttpxClient
 
-        return init_chat_model(
-            choice.name,
-            http_async_client=DefaultAsyncHttpxClient(),
-            stream_usage=True,  # else tokens are not counted at another address than OpenAI's own
-            **settings,
-        )
+            settings["http_async_client"] = DefaultAsyncHttpxClient()
+            settings["stream_usage"] = True  # else tokens are not counted at another address than OpenAI's own
+        model: BaseChatModel = init_chat_model(choice.name, **settings)
+        if provider == "anthropic":
+            _use_own_connections(model)
+        return model
     except Exception as exc:
         raise ConfigurationError(f"The model {choice.name} cannot be used: {redact_text(str(exc))}") from exc
 
@@ -163,9 +163,8 @@ async def close_model(model: BaseChatModel) -> None:
     await client.close()
 
 
-def _with_own_connections(model: Any) -> BaseChatModel:
+def _use_own_connections(model: Any) -> None:
     """Give LangChain's Anthropic client a pool of its own; it has no parameter for one, but a cached property."""
     from anthropic import AsyncAnthropic
 
     model.__dict__["_async_client"] = AsyncAnthropic(**model._client_params)  # noqa: SLF001
-    return model  # type: ignore[no-any-return]

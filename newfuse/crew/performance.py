@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 
@@ -31,11 +32,11 @@ WHOLE = {"stop", "tool_calls", "function_call", "end_turn", "tool_use", "stop_se
 CUT = {"length", "content_filter", "max_tokens", "model_context_window_exceeded", "refusal", "pause_turn"}
 
 
-class CallLimitReached(Exception):  # noqa: N818 - an end of a performance, not an error of the program
+class CallLimitReached(Exception):
     """The performance has used all the model calls it may make."""
 
 
-class AnswerCutOff(Exception):  # noqa: N818
+class AnswerCutOff(Exception):
     """The model's answer was cut off in the middle of a tool call.
 
     LangChain completes cut-off JSON and would run the call with arguments the model never finished.
@@ -114,14 +115,14 @@ async def perform(
     """
     watch = Watch(limit)
     worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)
+    config: RunnableConfig = {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
     said: list[BaseMessage] = list(messages)
     ended, text = "done", ""
     unreadable = 0
     while True:
         try:
-            state = await worker.ainvoke(
-                {"messages": said}, {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
-            )
+            opening: Any = {"messages": said}
+            state = await worker.ainvoke(opening, config)
         except GraphBubbleUp:
             raise
         except CallLimitReached:
@@ -171,6 +172,6 @@ def _cut_off(message: AIMessage, *, streamed: bool) -> bool:
     return reason not in WHOLE if streamed else reason in CUT
 
 
-def _failure(exc: Exception) -> str:
+def _failure(exc: BaseException) -> str:
     first_line = redact_text(str(exc)).splitlines()[0][:200] if str(exc) else ""
     return f"{type(exc).__name__}: {first_line}" if first_line else type(exc).__name__

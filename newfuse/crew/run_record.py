@@ -10,7 +10,7 @@ from typing import Literal
 
 from newfuse.crew.crew import Crew
 from newfuse.crew.job import RunContext
-from newfuse.integrations import Environment
+from newfuse.environment import Environment
 from newfuse.observe import (
     CallStatistics,
     Deliverability,
@@ -43,7 +43,7 @@ WINDOW = timedelta(hours=24)
 
 # Facts of the app that alerts are judged by; a run that measured none of them has nothing to judge.
 LAST_SYNC_AT = "crm.last_sync_at"
-EMAILS_SENT, EMAILS_DELIVERED = "email.sent", "email.delivered"
+EMAILS_SENT, EMAILS_BOUNCED = "email.emails_sent", "email.bounces"
 EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
 
 
@@ -165,7 +165,10 @@ def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> Ru
 def _handles_money(frame: RunFrame, outcome: TaskOutcome) -> bool:
     found = [frame.run.registry.get_integration(slug) for slug in outcome.integrations]
     return any(
-        spec.effect is Effect.MONEY for integration in found if integration is not None for spec in integration.specs.values()
+        spec.effect is Effect.MONEY
+        for integration in found
+        if integration is not None
+        for spec in integration.specs.values()
     )
 
 
@@ -190,7 +193,8 @@ async def _confirmed(run: RunContext) -> dict[str, int]:
 def _services(frame: RunFrame) -> list[Service]:
     services: list[Service] = []
     for integration in frame.run.registry.get_integrations():
-        task = next((task.name for task in frame.crew.tasks.values() if list(task.integrations) == [integration.id]), None)
+        only = [integration.id]
+        task = next((task.name for task in frame.crew.tasks.values() if list(task.integrations) == only), None)
         config = integration.config
         services.append(describe_service(integration.id, config.name, config.type, task))
     return services
@@ -210,8 +214,8 @@ def _time(facts: FactBook, name: str) -> datetime | None:
 
 
 def _deliverability(facts: FactBook) -> Deliverability | None:
-    sent, delivered = _value(facts, EMAILS_SENT), _value(facts, EMAILS_DELIVERED)
-    return Deliverability(sent, delivered) if isinstance(sent, int) and isinstance(delivered, int) else None
+    sent, bounced = _value(facts, EMAILS_SENT), _value(facts, EMAILS_BOUNCED)
+    return Deliverability(sent, sent - bounced) if isinstance(sent, int) and isinstance(bounced, int) else None
 
 
 def _events(facts: FactBook) -> EventCounts | None:
@@ -226,4 +230,6 @@ def _value(facts: FactBook, name: str) -> JSON:
     return fact.value if fact is not None else None
 
 
-NO_CALLS = CallStatistics(calls=0, ok=0, errors=0, unsent=0, retries=0, mean_ms=None, p50_ms=None, p95_ms=None, p99_ms=None)
+NO_CALLS = CallStatistics(
+    calls=0, ok=0, errors=0, unsent=0, retries=0, mean_ms=None, p50_ms=None, p95_ms=None, p99_ms=None
+)

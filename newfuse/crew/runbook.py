@@ -8,8 +8,8 @@ A runbook is a generator function: it yields tool calls and receives their resul
         yield call("sync_contacts", dataset=valid["handle"])
         return "Synchronized."
 
-It is run through the same agent loop as a model (`RunbookModel`) and started afresh from the conversation at every step, so
-it must decide by its brief and the results it receives alone: no clock, no random numbers, no state outside.
+It is run through the same agent loop as a model (`RunbookModel`) and started afresh from the conversation at every
+step, so it must decide by its brief and the results it receives alone: no clock, no random numbers, no state outside.
 """
 
 from __future__ import annotations

@@ -38,19 +38,21 @@ class RunbookModel(BaseChatModel):
     runbooks: dict[str, Runbook] = Field(default_factory=dict, exclude=True)
     """The runbook of every task, by the task's name."""
 
+    model_name: str = MODEL_NAME
+
     @property
     def _llm_type(self) -> str:
         return MODEL_NAME
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": MODEL_NAME, "runbooks": sorted(self.runbooks)}
+        return {"model_name": self.model_name, "runbooks": sorted(self.runbooks)}
 
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,
+        tool_choice: str | None = None,  # noqa: ARG002 - the base's parameter; a runbook chooses for itself
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Let the runbook call these tools."""
@@ -59,11 +61,11 @@ class RunbookModel(BaseChatModel):
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - the base's parameter
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - the base's parameter
         *,
         tools: Sequence[dict[str, Any]] = (),
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ARG002 - the base's parameter
     ) -> ChatResult:
         start, brief = _find_brief(messages)
         runbook = self.runbooks.get(brief.task)
@@ -76,7 +78,8 @@ class RunbookModel(BaseChatModel):
         offered = {tool["function"]["name"] for tool in tools}
         unknown = sorted({request["name"] for request in message.tool_calls} - offered)
         if unknown:
-            raise ConfigurationError(f"The runbook of {brief.task!r} calls {', '.join(unknown)}, which its agent lacks.")
+            named = ", ".join(unknown)
+            raise ConfigurationError(f"The runbook of {brief.task!r} calls {named}, which its agent lacks.")
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
@@ -92,15 +95,15 @@ def _find_brief(messages: Sequence[BaseMessage]) -> tuple[int, Brief]:
         if isinstance(messages[index], HumanMessage) and found is not None:
             return index, Brief(**found)
     raise ConfigurationError(
-        "A runbook follows a task's procedure; it cannot work towards a goal in free words. Configure a model: --model, "
-        "NEWFUSE_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY."
+        "A runbook follows a task's procedure; it cannot work towards a goal in free words. Configure a model: "
+        "--model, NEWFUSE_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY."
     )
 
 
 def _next_message(procedure: Procedure, task: str, history: Sequence[BaseMessage]) -> AIMessage:
     """Replay the procedure over what was done and return its next message."""
     if any(isinstance(message, HumanMessage) for message in history):
-        raise ConfigurationError("A runbook follows a task's procedure; it cannot take further instructions in free words.")
+        raise ConfigurationError("A runbook follows a task's procedure; it cannot take further orders in free words.")
     turns = [message for message in history if isinstance(message, AIMessage)]
     answers = {message.tool_call_id: message for message in history if isinstance(message, ToolMessage)}
     try:
@@ -144,9 +147,10 @@ def _with_calls(procedure: Procedure, step: Step) -> Step:
     """Return the next step that calls something: an empty list is answered with an empty list."""
     while step == []:
         step = procedure.send([])
-    for wish in _calls(step):
-        if not isinstance(wish, Call):
-            raise ConfigurationError(f"A runbook yields call(…) or a list of them, not {type(wish).__name__}.")
+    wishes: list[Any] = [*_calls(step)]
+    strange = [type(wish).__name__ for wish in wishes if not isinstance(wish, Call)]
+    if strange:
+        raise ConfigurationError(f"A runbook yields call(…) or a list of them, not {strange[0]}.")
     return step
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from langchain_core.language_models import BaseChatModel
@@ -38,7 +38,7 @@ from newfuse.report.results import (
 _log = logger("crew")
 RUNBOOK_LIMIT = 200  # steps of a runbook: far above the longest, so that one that never ends is stopped and named
 
-EXCEPTIONAL = {Disposition.REJECTED, Disposition.DUPLICATE, Disposition.FAILED, Disposition.UNKNOWN, Disposition.PENDING}
+EXCEPTIONAL = set(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,13 @@ async def run_task(run: RunContext, task: Task, agent: Agent, performers: Perfor
     except Exception as exc:
         _log.exception("task %s broke off", task.name)
         error = f"broke off with an internal fault: {type(exc).__name__}"
-    return await _outcome(job, task, agent, conversations, started_at, error)
+    try:
+        return await _outcome(job, task, agent, conversations, started_at, error)
+    except Exception as exc:  # a tool left an account that cannot be written down: the ledger's own still can
+        _log.exception("the account of task %s cannot be written down", task.name)
+        error = f"its account cannot be written down ({type(exc).__name__}){f'; {error}' if error else ''}"
+        blank = Job(run, task.name, agent.name)
+        return await _outcome(blank, replace(task, datasets=()), agent, conversations, started_at, error)
 
 
 def skipped(task: Task, agent: Agent, why: str) -> TaskOutcome:
@@ -133,8 +139,9 @@ async def _work(job: Job, task: Task, agent: Agent, performers: Performers, done
 
 
 def _vendor_is_down(job: Job) -> bool:
-    """Say whether a vendor's failure stands open that another performer would meet as well; what a vendor refused
-    (`Rejected`) may be the model's own mistake.
+    """Say whether a vendor's failure stands open that another performer would meet as well.
+
+    What a vendor refused (`Rejected`) may be the model's own mistake.
     """
     return any(isinstance(error, VendorError) and not isinstance(error, Rejected) for error in job.open_errors())
 
@@ -225,5 +232,3 @@ def _account(dataset: Dataset) -> DatasetAccount:
             for entry in exceptional[:EXCEPTIONS_SHOWN]
         ],
     )
-
-

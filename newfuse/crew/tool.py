@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from newfuse.integrations.schema import Signature, read_signature
-
-if TYPE_CHECKING:
-    from newfuse.crew.job import Job
 
 JOB_PARAMETER = "job"
 

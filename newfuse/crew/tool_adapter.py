@@ -1,4 +1,4 @@
-"""Turns tools into LangChain tools: a failure becomes an error message for the model and is kept, typed, for the engine."""
+"""Turns tools into LangChain tools: a failure becomes a message for the model and is kept, typed, for the engine."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def adapt(tool: Tool, job: Job) -> StructuredTool:
 
 
 def is_cancelled() -> bool:
-    """Say whether somebody cancels the work in progress; a `CancelledError` without that is a failure like any other."""
+    """Say whether somebody cancels the work in progress; a `CancelledError` without that is a failure like others."""
     current = asyncio.current_task()
     return current is not None and current.cancelling() > 0
 

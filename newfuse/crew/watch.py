@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from newfuse.crew.job import Progress
+from newfuse.log import logger
 from newfuse.report.results import TaskOutcome
+
+_log = logger("crew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,50 @@ class Watcher:
 
     def reporting(self) -> None:
         """All tasks have ended; the reports are being written."""
+
+
+class Harmless(Watcher):
+    """Passes everything on to a watcher that may break: what shows a run never stops its work.
+
+    A watcher that broke (a closed pipe, say) is told nothing more.
+    """
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher: Watcher | None = watcher
+
+    def run_started(self, run: RunStarted) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.run_started(run))
+
+    def task_started(self, task: str) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.task_started(task))
+
+    def tool_called(self, task: str, agent: str, tool: str) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.tool_called(task, agent, tool))
+
+    def request_sent(self, task: str | None, integration: str) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.request_sent(task, integration))
+
+    def progressed(self, progress: Progress) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.progressed(progress))
+
+    def task_ended(self, outcome: TaskOutcome) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.task_ended(outcome))
+
+    def reporting(self) -> None:
+        """Pass it on."""
+        self._tell(lambda watcher: watcher.reporting())
+
+    def _tell(self, told: Callable[[Watcher], None]) -> None:
+        if self._watcher is None:
+            return
+        try:
+            told(self._watcher)
+        except Exception:
+            self._watcher = None
+            _log.exception("the view of the run broke; the run goes on without it")

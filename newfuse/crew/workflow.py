@@ -1,8 +1,9 @@
 """The LangGraph workflow of a crew.
 
-All task nodes start in one superstep and each waits for its own inputs. Edges drawn from task to task would make every task
-of a superstep wait for the slowest of the one before: with a(0.1 s)→e(0.5 s), b(0.5 s) and {b,e}→z(0.1 s) they took 1.11 s
-where the critical path is 0.70 s. A node that raised would cancel its siblings, so a task's failure is its outcome.
+All task nodes start in one superstep and each waits for its own inputs. Edges drawn from task to task would make every
+task of a superstep wait for the slowest of the one before: with a(0.1 s)→e(0.5 s), b(0.5 s) and {b,e}→z(0.1 s) they
+took 1.11 s where the critical path is 0.70 s. A node that raised would cancel its siblings, so a task's failure is its
+outcome.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ async def run_workflow(tasks: Sequence[Task], run_task: RunTask, skip: Skip) -> 
     loop = asyncio.get_running_loop()
     ended: dict[str, asyncio.Future[TaskOutcome]] = {task.name: loop.create_future() for task in tasks}
 
-    def node(task: Task) -> Callable[[CrewState], Awaitable[dict[str, Any]]]:
+    def node(task: Task) -> Any:
         async def run(_state: CrewState) -> dict[str, Any]:
             before: Mapping[str, TaskOutcome] = {name: await ended[name] for name in waits[task.name]}
             missing = [name for name in task.context_names if before[name].status is not TaskStatus.COMPLETED]

@@ -78,7 +78,8 @@ class Intent:
 def digest(value: JSON) -> str:
     """Return a stable digest of a JSON value, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+    # JSON may hold halves of surrogate pairs, which UTF-8 proper has no bytes for.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
 
 
 def vendor_key(key: str, attempt: int) -> str:
@@ -99,15 +100,29 @@ class Verdict(StrEnum):
     """Confirmed earlier with the same contents; nothing to send."""
     CONFLICT = "conflict"
     """The reference was used for other contents."""
+    SAME = "same"
+    """Named before in this very call; what becomes of the first stands for both."""
     UNSETTLED = "unsettled"
-    """An earlier attempt may have happened and must be looked up before anything is sent."""
+    """An earlier attempt may have happened and must be looked up before anything is sent. It is this caller's to
+    settle: others wait meanwhile."""
     BUSY = "busy"
     """Another live process is doing it right now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The ledger's answer to one intent."""
+    """The ledger's answer to one intent.
+
+    Attributes:
+        verdict: What to do.
+        key: The ledger's key.
+        attempt: Number of the attempt, which tells its vendor key from those of earlier ones.
+        arguments: What was recorded, and is to be sent.
+        response: The recorded answer of a confirmed effect.
+        message: Why, for people.
+        begun_at: When the attempt in doubt was begun (ISO 8601, UTC); None when nothing is in doubt.
+        by_run: The run that confirmed it.
+    """
 
     verdict: Verdict
     key: str

@@ -1,8 +1,8 @@
 """The effect ledger: every external write is written down before it is sent, and settled after.
 
-An intent is committed to disk before its request leaves; the outcome is committed before the caller hears of it. So after
-a crash the ledger knows exactly which writes are done, which never left, and which are in doubt, and the declared way of
-reaching "once" (`newfuse.types.Once`) settles the last kind.
+An intent is committed to disk before its request leaves; the outcome is committed before the caller hears of it. So
+after a crash the ledger knows exactly which writes are done, which never left, and which are in doubt, and the declared
+way of reaching "once" (`newfuse.types.Once`) settles the last kind.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -24,6 +26,7 @@ from newfuse.types import Once
 
 CHUNK = 500  # keys per look-up: SQLite's oldest limit on variables is 999
 BUSY_POLL_S = 0.05  # another process settles within one request; its answer is asked for at this interval
+MAX_SHOWN = 120  # characters of a reference in a message: a reference may be anything
 BUSY_LIMIT_S = 180.0  # longer than the longest request with its retries (newfuse.http.retry)
 
 Guard = Callable[[Sequence[Intent]], None]
@@ -38,6 +41,7 @@ class Ledger:
         self.store = store
         self.owner = Owner(store.folder)
         self._guard = guard
+        self._at_work: set[str] = set()  # keys this ledger has begun and not settled
         self._skipped: dict[tuple[str | None, str | None, str, str, str], set[str]] = defaultdict(set)
 
     async def begin(
@@ -55,8 +59,10 @@ class Ledger:
         about = {"run_id": run_id, "task": task, "agent": agent, "owner": self.owner.id}
         waited = 0.0
         while True:
-            standings = await self.store.write(lambda connection: self._begin(connection, intents, about))
-            if waited >= BUSY_LIMIT_S or all(standing.verdict is not Verdict.BUSY for standing in standings):
+            patient = waited < BUSY_LIMIT_S
+            work = partial(self._begin, intents=intents, about=about, wait_for_all=patient)
+            standings = await self.store.write(work)
+            if not patient or all(standing.verdict is not Verdict.BUSY for standing in standings):
                 self._note_skipped(intents, standings, run_id, task)
                 return standings
             await asyncio.sleep(BUSY_POLL_S)
@@ -65,14 +71,17 @@ class Ledger:
     async def retake(
         self, intent: Intent, standing: Standing, *, run_id: str | None, task: str | None, agent: str | None
     ) -> None:
-        """Take over an unsettled effect that a look-up has shown not to have happened, before sending it again."""
+        """Begin an unsettled effect anew that a look-up has shown not to have happened, before sending it again."""
         about = {"run_id": run_id, "task": task, "agent": agent, "owner": self.owner.id}
-        row = _row(intent, standing, about)
-        self.owner.claim()
-        await self.store.write(lambda connection: connection.execute(_RECORD, [row]))
+        row = _row(intent, replace(standing, begun_at=None), about)
+        await self.store.write(partial(self._record, rows={standing.key: row}))
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Record what became of intents, in one transaction."""
+        """Record what became of intents, in one transaction.
+
+        Raises:
+            ConfigurationError: The store cannot be written to; the effects are then in doubt, as after a crash.
+        """
         if not outcomes:
             return
         now = _now()
@@ -86,7 +95,10 @@ class Ledger:
             }
             for outcome in outcomes
         ]
-        await self.store.write(lambda connection: connection.execute(_SETTLE, rows))
+        try:
+            await self.store.write(lambda connection: connection.execute(_SETTLE, rows))
+        finally:
+            self._at_work.difference_update(outcome.key for outcome in outcomes)
 
     async def states(self, keys: Sequence[str]) -> dict[str, State]:
         """Return the state of every key the ledger knows."""
@@ -126,27 +138,32 @@ class Ledger:
                 scope = intent.scope
                 self._skipped[(run_id, task, scope.integration, scope.action, intent.kind.value)].add(standing.key)
 
-    def _begin(self, connection: Connection, intents: Sequence[Intent], about: dict[str, Any]) -> list[Standing]:
+    def _begin(
+        self, connection: Connection, *, intents: Sequence[Intent], about: dict[str, Any], wait_for_all: bool
+    ) -> list[Standing]:
         keys = [intent.key for intent in intents]
         known = self._known(connection, keys)
         standings: list[Standing] = []
         fresh: dict[str, dict[str, Any]] = {}
         for intent, key in zip(intents, keys, strict=True):
             standing = self._stand(intent, key, known.get(key))
-            if standing.verdict is Verdict.SEND:
-                if key in fresh:  # named twice in one call: the first stands for both
-                    standing = Standing(
-                        Verdict.DONE, key, standing.attempt, None, None, "named twice in this call", by_run=about["run_id"]
-                    )
-                else:
+            if standing.verdict in {Verdict.SEND, Verdict.UNSETTLED}:
+                first = fresh.get(key)
+                if first is None:
                     fresh[key] = _row(intent, standing, about)
+                else:
+                    standing = _again(intent, standing, first)
             standings.append(standing)
-        if any(standing.verdict is Verdict.BUSY for standing in standings):
+        if wait_for_all and any(standing.verdict is Verdict.BUSY for standing in standings):
             return standings  # record nothing while one of them has to be waited for
         if fresh:
-            self.owner.claim()
-            connection.execute(_RECORD, list(fresh.values()))
+            self._record(connection, fresh)
         return standings
+
+    def _record(self, connection: Connection, rows: dict[str, dict[str, Any]]) -> None:
+        self.owner.claim()
+        connection.execute(_RECORD, list(rows.values()))
+        self._at_work.update(rows)
 
     def _known(self, connection: Connection, keys: Sequence[str]) -> dict[str, Any]:
         known: dict[str, Any] = {}
@@ -166,26 +183,49 @@ class Ledger:
                 )
             if intent.once is Once.NATURAL:
                 return Standing(Verdict.SEND, key, row.attempt + 1, intent.arguments)
-            return self._conflict(intent, row)
+            return _conflict(intent, row)
         if row.state == State.FAILED:
             return Standing(Verdict.SEND, key, row.attempt + 1, intent.arguments)
-        if row.state == State.INTENT and self.owner.is_alive(row.owner):
+        if row.state == State.INTENT and self._is_at_work(row):
             return Standing(Verdict.BUSY, key, row.attempt, row.arguments, None, "another process is at it")
         # In doubt: begun by a process that is gone, or ended without an answer.
         if intent.once is Once.NATURAL:
-            return Standing(Verdict.SEND, key, row.attempt, intent.arguments)
+            doubt = row.created_at if same else None
+            return Standing(Verdict.SEND, key, row.attempt, intent.arguments, begun_at=doubt)
         if not same:
-            return self._conflict(intent, row)
+            return _conflict(intent, row)
         if intent.once is Once.KEY and not _forgotten(intent, row.created_at):
             return Standing(Verdict.SEND, key, row.attempt, row.arguments, begun_at=row.created_at)
-        return Standing(Verdict.UNSETTLED, key, row.attempt, row.arguments, None, row.error or "no outcome was recorded")
+        why = row.error or "no outcome was recorded"
+        return Standing(Verdict.UNSETTLED, key, row.attempt, row.arguments, None, why, begun_at=row.created_at)
 
-    def _conflict(self, intent: Intent, row: Any) -> Standing:
-        message = (
-            f"reference {intent.reference!r} was already used for {intent.scope.integration} {intent.scope.action} "
-            f"with other contents (state: {row.state}); give the new one a reference of its own"
-        )
-        return Standing(Verdict.CONFLICT, row.key, row.attempt, row.arguments, row.response, message)
+    def _is_at_work(self, row: Any) -> bool:
+        if row.owner == self.owner.id:
+            return row.key in self._at_work
+        return self.owner.is_alive(row.owner)
+
+
+def _conflict(intent: Intent, row: Any) -> Standing:
+    message = (
+        f"reference {_shown(intent.reference)!r} was already used for {intent.scope.integration} "
+        f"{intent.scope.action} with other contents (state: {row.state}); give the new one a reference of its own"
+    )
+    return Standing(Verdict.CONFLICT, row.key, row.attempt, row.arguments, row.response, message)
+
+
+def _again(intent: Intent, standing: Standing, first: dict[str, Any]) -> Standing:
+    """Say how an intent stands whose key was named before in the same call."""
+    if first["fingerprint"] == intent.fingerprint:
+        return replace(standing, verdict=Verdict.SAME, message="named twice in this call")
+    message = (
+        f"reference {_shown(intent.reference)!r} is named twice in one call of {intent.scope.action} with different "
+        "contents; give each a reference of its own"
+    )
+    return replace(standing, verdict=Verdict.CONFLICT, message=message)
+
+
+def _shown(reference: str) -> str:
+    return reference if len(reference) <= MAX_SHOWN else f"{reference[:MAX_SHOWN]}…"
 
 
 _STANDING = (
@@ -230,7 +270,7 @@ def _row(intent: Intent, standing: Standing, about: dict[str, Any]) -> dict[str,
         "account": scope.account,
         "integration": scope.integration,
         "action": scope.action,
-        "reference": intent.reference,
+        "reference": intent.reference.encode("utf-8", "backslashreplace").decode(),  # the key alone must tell it
         "fingerprint": intent.fingerprint,
         "kind": intent.kind.value,
         "once": intent.once.value,

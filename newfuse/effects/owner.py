@@ -6,13 +6,13 @@ no clock can be wrong about it.
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 FOLDER = "alive"
+SUFFIX = ".lock"
 
 
 class Owner:
@@ -29,12 +29,17 @@ class Owner:
         self._lock: FileLock | None = None
 
     def claim(self) -> None:
-        """Hold this process's lock; does nothing when it is held already."""
+        """Hold this process's lock, and clear away those of processes that are gone; nothing when it is held already.
+
+        Called within a write transaction: taking turns there, no two processes create, probe and remove at once.
+        """
         if self._folder is None or self._lock is not None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self._path(self.id), thread_local=False)
         self._lock.acquire(timeout=0)
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            self.is_alive(path.stem)
 
     def release(self) -> None:
         """Let go of the lock; intents left open are then known to be nobody's."""
@@ -60,4 +65,4 @@ class Owner:
 
     def _path(self, owner: str) -> Path:
         assert self._folder is not None
-        return self._folder / f"{os.path.basename(owner)}.lock"
+        return self._folder / f"{Path(owner).name}{SUFFIX}"

@@ -1,18 +1,15 @@
 """The uniform integration framework: actions, integrations, the registry and the catalog."""
 
 from newfuse.integrations.action import ActionSpec, action
-from newfuse.integrations.catalog import available_integrations, create_integration
+from newfuse.integrations.catalog import available_integrations, create_integration, integration_in
 from newfuse.integrations.config import Capabilities, IntegrationConfig
-from newfuse.integrations.environment import LIVE, Environment
 from newfuse.integrations.integration import Health, Integration
 from newfuse.integrations.registry import IntegrationRegistry
 from newfuse.integrations.result import ItemResult, Performed, Record, WriteStatus
 
 __all__ = [
-    "LIVE",
     "ActionSpec",
     "Capabilities",
-    "Environment",
     "Health",
     "Integration",
     "IntegrationConfig",
@@ -24,4 +21,5 @@ __all__ = [
     "action",
     "available_integrations",
     "create_integration",
+    "integration_in",
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from newfuse.integrations.schema import Signature, read_signature
+from newfuse.log import logger
 from newfuse.types import Effect, Once
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_log = logger("integrations")
 _MARK = "__newfuse_action__"
 
 
@@ -55,10 +59,23 @@ class ActionSpec:
         return self.signature.description
 
     def revive(self, response: Any) -> Any:
-        """Turn a stored answer back into what the action returned."""
+        """Turn a stored answer back into what the action returned.
+
+        An answer that an earlier version stored in another shape is returned as the JSON it is: the write is done, and
+        must not look as if it were not.
+        """
         if response is None:
             return None
-        return TypeAdapter(self.signature.returns).validate_python(response)
+        try:
+            return _adapter(self.signature.returns).validate_python(response)
+        except ValidationError:
+            _log.warning("the stored answer of %s has another shape by now and is returned as JSON", self.name)
+            return response
+
+
+@cache
+def _adapter(returns: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(returns)
 
 
 def action(
@@ -87,6 +104,8 @@ def action(
         raise TypeError("a read needs neither once, lookup nor batch")
     if effect != "read" and once is None:
         raise TypeError(f"an action with effect {effect!r} must say how it happens once: key, natural, lookup or none")
+    if effect not in set(Effect) or (once is not None and once not in set(Once)):
+        raise TypeError(f"effect is one of {', '.join(Effect)}; once is one of {', '.join(Once)}")
     if once == "lookup" and lookup is None:
         raise TypeError("once='lookup' needs lookup=, the method that finds out")
     if batch is not None and once != "natural":
@@ -98,6 +117,17 @@ def action(
         return function
 
     return decorate
+
+
+def _check_lookup(cls: type, name: str, lookup: str, method: Callable[..., Any]) -> None:
+    finder = getattr(cls, lookup, None)
+    if not inspect.iscoroutinefunction(finder):
+        raise TypeError(f"{cls.__name__}.{name}: lookup names {lookup!r}, which is not there as an async method.")
+    given = dict.fromkeys(inspect.signature(method).parameters)
+    try:
+        inspect.signature(finder).bind(**given)
+    except TypeError as exc:
+        raise TypeError(f"{cls.__name__}.{name}: its lookup {lookup} must take the same arguments: {exc}.") from None
 
 
 def read_actions(cls: type) -> dict[str, ActionSpec]:
@@ -112,9 +142,11 @@ def read_actions(cls: type) -> dict[str, ActionSpec]:
         mark: Mark | None = getattr(member, _MARK, None)
         if mark is None or member is None:
             continue
-        if mark.lookup is not None and not hasattr(cls, mark.lookup):
-            raise TypeError(f"{cls.__name__}.{name}: lookup names {mark.lookup!r}, which is not there.")
+        if not inspect.iscoroutinefunction(member):
+            raise TypeError(f"{cls.__name__}.{name}: an action is an async method.")
         signature = read_signature(member)
+        if mark.lookup is not None:
+            _check_lookup(cls, name, mark.lookup, member)
         if mark.batch is not None and mark.batch not in signature.arguments.model_fields:
             raise TypeError(f"{cls.__name__}.{name}: batch names {mark.batch!r}, which it does not take.")
         specs[name] = ActionSpec(

@@ -7,9 +7,12 @@ import inspect
 import pkgutil
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeGuard
 
+from newfuse.effects import Ledger
+from newfuse.environment import Environment
 from newfuse.errors import ConfigurationError
+from newfuse.http import Recorder
 from newfuse.integrations.integration import Integration
 from newfuse.log import logger
 
@@ -29,8 +32,8 @@ def available_integrations() -> dict[str, type[Integration]]:
         except Exception:
             _log.exception("the plugin %s could not be loaded", entry.name)
             continue
-        if not (inspect.isclass(plugin) and issubclass(plugin, Integration)):
-            _log.error("the plugin %s is no Integration class", entry.name)
+        if not _is_whole(plugin):
+            _log.error("the plugin %s is no Integration class with a slug", entry.name)
             continue
         if plugin.slug in found:
             _log.warning("the plugin %s replaces the built-in integration %s", entry.value, plugin.slug)
@@ -54,11 +57,29 @@ def create_integration(slug: str, **settings: Any) -> Integration:
     return classes[slug](**settings)
 
 
+def integration_in(environment: Environment, slug: str, *, ledger: Ledger, recorder: Recorder) -> Integration:
+    """Make the integration of that slug in one world.
+
+    Raises:
+        ConfigurationError: There is no such integration, or the sandbox has no such vendor: then nothing may be sent,
+            for it would go to the vendor itself.
+    """
+    if environment.mode == "sandbox" and slug not in environment.settings:
+        there_are = ", ".join(environment.settings) or "none"
+        raise ConfigurationError(f"The sandbox has no vendor {slug!r}. It has: {there_are}.")
+    settings = environment.settings.get(slug, {})
+    return create_integration(slug, ledger=ledger, recorder=recorder, environment=environment.name, **settings)
+
+
+def _is_whole(found: Any) -> TypeGuard[type[Integration]]:
+    return inspect.isclass(found) and issubclass(found, Integration) and isinstance(getattr(found, "slug", None), str)
+
+
 def _built_in() -> dict[str, type[Integration]]:
     package = importlib.import_module(BUILT_IN)
     found: dict[str, type[Integration]] = {}
     for module in pkgutil.iter_modules(package.__path__, f"{BUILT_IN}."):
         for member in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(member) and issubclass(member, Integration) and member.__module__.startswith(module.name):
+            if _is_whole(member) and member.__module__.startswith(module.name):
                 found[member.slug] = member
     return found

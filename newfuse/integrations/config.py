@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field
 
-from newfuse.redact import MASK, SECRET_NAMES
+from newfuse.redact import redact
 from newfuse.types import AuthType, IntegrationType
 
 
@@ -28,6 +28,7 @@ class IntegrationConfig(BaseModel):
         account: Which of several accounts at the vendor this is; part of every effect's key.
         environment: `live`, or which sandbox; part of every effect's key.
         timeout_s: Longest wait for one answer.
+        calls_per_s: How fast this account may be called, where its plan differs from the vendor's usual one.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -46,12 +47,12 @@ class IntegrationConfig(BaseModel):
     account: str = "default"
     environment: str = "live"
     timeout_s: float = 30.0
+    calls_per_s: float | None = Field(default=None, gt=0)
 
     def __repr_args__(self) -> Any:
-        """Mask whatever is named like a secret, extra keys included."""
+        """Mask whatever is named or looks like a secret, extra keys and nested ones included."""
         for name, value in super().__repr_args__():
-            secret = name is not None and SECRET_NAMES.search(name) and not isinstance(value, SecretStr)
-            yield name, MASK if secret else value
+            yield name, redact({name: value})[name]
 
 
 class Capabilities(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
@@ -9,6 +10,8 @@ from pydantic import SecretStr
 from newfuse.auth import CredentialField
 from newfuse.config import secret_from_environment
 from newfuse.errors import MissingCredential
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9]+")  # what no shell takes in the name of a variable
 
 
 def find_credentials(
@@ -32,7 +35,7 @@ def find_credentials(
     """
     found: dict[str, SecretStr] = {}
     for field in fields:
-        names = [f"{slug}_{field.name}".upper(), *further_names.get(field.name, ())]
+        names = [_NO_NAME.sub("_", f"{slug}_{field.name}").upper(), *further_names.get(field.name, ())]
         value = given.get(field.name) or secret_from_environment(names)
         if value is not None and value.get_secret_value().strip():
             found[field.name] = value

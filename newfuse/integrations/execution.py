@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 
 from newfuse.effects import Intent, Ledger, Outcome, Scope, Standing, State, Verdict, vendor_key
-from newfuse.errors import EffectConflict, EffectUnknown, NewFuseError, OutcomeUnknown
+from newfuse.errors import EffectConflict, EffectUnknown, NewFuseError, OutcomeUnknown, Rejected
 from newfuse.http.context import CALL, calling
 from newfuse.integrations.action import ActionSpec
 from newfuse.integrations.result import ItemResult, Performed, WriteStatus
@@ -84,19 +86,28 @@ async def _write(
     if standing.verdict is Verdict.BUSY:
         return Performed(WriteStatus.UNKNOWN, key, error=EffectUnknown("another process is still at this write"))
     if standing.verdict is Verdict.UNSETTLED:
-        found = await _look_up(spec, lookup, arguments, standing)
-        if isinstance(found, NewFuseError):
-            return Performed(WriteStatus.UNKNOWN, key, error=found)
+        async with _never_left_open(ledger, [key]):
+            found = await _look_up(spec, lookup, arguments, standing)
+            if found is None:
+                await ledger.retake(intent, standing, **about)
         if found is not None:
-            await ledger.settle([Outcome(key, State.CONFIRMED, to_jsonable_python(found))])
-            return Performed(WriteStatus.CONFIRMED, key, found)
-        await ledger.retake(intent, standing, **about)
-    sent = arguments
-    if spec.once is Once.KEY and standing.arguments != intent.arguments:
-        sent = spec.signature.arguments.model_validate(standing.arguments).__dict__
-    performed = await _send(spec, method, sent, standing)
-    if performed.status is WriteStatus.UNKNOWN and lookup is not None:
-        performed = await _settle_by_look_up(spec, lookup, arguments, performed, standing)
+            failed = isinstance(found, NewFuseError)
+            performed = (
+                Performed(WriteStatus.UNKNOWN, key, error=found)
+                if failed
+                else Performed(WriteStatus.CONFIRMED, key, found)
+            )
+            await ledger.settle([_outcome(performed)])
+            return performed
+        standing = replace(standing, begun_at=None)  # no doubt is left
+    async with _never_left_open(ledger, [key]):
+        sent = arguments
+        if spec.once is Once.KEY and standing.begun_at is not None:
+            # The vendor compares what comes under a key it knows: send what was recorded, in the recorded order.
+            sent = spec.signature.arguments.model_validate(standing.arguments).__dict__
+        performed = await _send(spec, method, sent, standing)
+        if performed.status is WriteStatus.UNKNOWN and lookup is not None:
+            performed = await _settle_by_look_up(spec, lookup, arguments, performed, standing)
     await ledger.settle([_outcome(performed)])
     return performed
 
@@ -111,9 +122,11 @@ async def _send(spec: ActionSpec, method: Method, arguments: dict[str, Any], sta
     ):
         try:
             value = await method(**arguments)
-        except OutcomeUnknown as exc:
+        except (OutcomeUnknown, EffectUnknown) as exc:
             return Performed(WriteStatus.UNKNOWN, standing.key, error=exc)
         except NewFuseError as exc:
+            if standing.begun_at is not None and not _settles(exc):
+                return Performed(WriteStatus.UNKNOWN, standing.key, error=exc)
             return Performed(WriteStatus.FAILED, standing.key, error=exc)
         except Exception as exc:  # a fault of ours after the request may have left: nobody can tell
             error = EffectUnknown(f"{spec.name} broke off: {type(exc).__name__}")
@@ -133,6 +146,19 @@ async def _look_up(spec: ActionSpec, lookup: Method | None, arguments: dict[str,
             return await lookup(**arguments)
         except NewFuseError as exc:
             return exc
+        except Exception as exc:
+            error = EffectUnknown(f"{spec.name} may have happened, and looking it up broke off: {type(exc).__name__}")
+            error.__cause__ = exc
+            return error
+
+
+def _settles(error: NewFuseError) -> bool:
+    """Say whether the failure of a repetition tells what became of the attempt in doubt before it.
+
+    A refusal does: a vendor that knows the key repeats its answer, and what it refuses now has not happened. That it
+    cannot be reached, lets nobody in, or complains of the key itself says nothing.
+    """
+    return isinstance(error, Rejected) and "idempotency" not in (error.code or "").lower()
 
 
 async def _settle_by_look_up(
@@ -182,19 +208,24 @@ async def _write_batch(
     assert spec.once is not None
     items = list(arguments[spec.batch])
     contents = to_jsonable_python(items)
+    shared = to_jsonable_python({name: value for name, value in arguments.items() if name != spec.batch})
+    if shared:  # the same item for another list or under another option is not the same write
+        contents = [{**shared, spec.batch: content} for content in contents]
     intents = [
         Intent(scope, reference, content, spec.effect, spec.once)
         for reference, content in zip(references, contents, strict=True)
     ]
     standings = await ledger.begin(intents, **_about())
-    performed: list[Performed | None] = [_standing_as_result(spec, standing) for standing in standings]
-    to_send = [index for index, done in enumerate(performed) if done is None]
+    to_send = [index for index, standing in enumerate(standings) if standing.verdict is Verdict.SEND]
+    sent: dict[str, Performed] = {}
     if to_send:
-        answers = await _send_batch(spec, method, {**arguments, spec.batch: [items[index] for index in to_send]})
-        for index, answer in zip(to_send, answers, strict=True):
-            performed[index] = _answer_as_result(answer, standings[index].key)
-        await ledger.settle([_outcome(done) for index in to_send if (done := performed[index]) is not None])
-    return [done for done in performed if done is not None]
+        async with _never_left_open(ledger, [standings[index].key for index in to_send]):
+            answers = await _send_batch(spec, method, {**arguments, spec.batch: [items[index] for index in to_send]})
+            for index, answer in zip(to_send, answers, strict=True):
+                standing = standings[index]
+                sent[standing.key] = _answer_as_result(answer, standing)
+        await ledger.settle([_outcome(done) for done in sent.values()])
+    return [_result(spec, standing, sent) for standing in standings]
 
 
 async def _send_batch(spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> list[ItemResult]:
@@ -215,24 +246,31 @@ async def _send_batch(spec: ActionSpec, method: Method, arguments: dict[str, Any
     return answers
 
 
-def _standing_as_result(spec: ActionSpec, standing: Standing) -> Performed | None:
+def _result(spec: ActionSpec, standing: Standing, sent: dict[str, Performed]) -> Performed:
     if standing.verdict is Verdict.SEND:
-        return None
+        return sent[standing.key]
+    if standing.verdict is Verdict.SAME:
+        first = sent[standing.key]
+        return replace(first, status=WriteStatus.SKIPPED) if first.status is WriteStatus.CONFIRMED else first
     if standing.verdict is Verdict.DONE:
         return Performed(WriteStatus.SKIPPED, standing.key, standing.response)
+    if standing.verdict is Verdict.CONFLICT:
+        return Performed(WriteStatus.FAILED, standing.key, error=EffectConflict(standing.message))
     return Performed(WriteStatus.UNKNOWN, standing.key, error=EffectUnknown(standing.message or spec.name))
 
 
-def _answer_as_result(answer: ItemResult, key: str) -> Performed:
+def _answer_as_result(answer: ItemResult, standing: Standing) -> Performed:
     if answer.error is None:
-        return Performed(WriteStatus.CONFIRMED, key, answer.value)
+        return Performed(WriteStatus.CONFIRMED, standing.key, answer.value)
     unknown = isinstance(answer.error, (OutcomeUnknown, EffectUnknown))
-    return Performed(WriteStatus.UNKNOWN if unknown else WriteStatus.FAILED, key, error=answer.error)
+    unknown = unknown or (standing.begun_at is not None and not _settles(answer.error))
+    return Performed(WriteStatus.UNKNOWN if unknown else WriteStatus.FAILED, standing.key, error=answer.error)
 
 
 def _outcome(performed: Performed) -> Outcome:
     error = redact_text(performed.error.for_log) if performed.error is not None else None
-    return Outcome(performed.key, State(performed.status.value), to_jsonable_python(performed.value), error)
+    value = to_jsonable_python(performed.value, serialize_unknown=True)  # a done write must be recorded as done
+    return Outcome(performed.key, State(performed.status.value), value, error)
 
 
 def _about() -> dict[str, str | None]:
@@ -240,13 +278,27 @@ def _about() -> dict[str, str | None]:
     return {"run_id": call.run_id, "task": call.task, "agent": call.agent}
 
 
+@asynccontextmanager
+async def _never_left_open(ledger: Ledger, keys: Sequence[str]) -> AsyncIterator[None]:
+    """Settle effects as unknown when their sending breaks off: the event loop is being closed, or a fault of ours."""
+    try:
+        yield
+    except BaseException as exc:
+        error = f"broke off before the outcome was known ({type(exc).__name__})"
+        await ledger.settle([Outcome(key, State.UNKNOWN, error=error) for key in keys])
+        raise
+
+
 async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait([task])
+        while not task.done():  # whoever cancels may do so more than once
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen: asyncio need not complain that nobody asked
         raise
 
 

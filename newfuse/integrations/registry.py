@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from newfuse.errors import ConfigurationError
@@ -19,6 +20,7 @@ class IntegrationRegistry:
     def __init__(self) -> None:
         """Start empty."""
         self._integrations: dict[str, Integration] = {}
+        self._forwards: dict[str, Listener] = {}
         self._log = logger("IntegrationRegistry")
         self.events = EventBus()
         self.last_health: dict[str, Health] = {}
@@ -29,9 +31,11 @@ class IntegrationRegistry:
         replaced = self._integrations.get(integration.id)
         if replaced is not None:
             self._log.warning("Integration with ID %s already exists. Replacing.", integration.id)
-            replaced.events.off("*", self.events.emit)
+            self._forget(replaced)
         self._integrations[integration.id] = integration
-        integration.events.on("*", self.events.emit)
+        if integration.events is not self.events:
+            self._forwards[integration.id] = forward = partial(self._forward, integration.id)
+            integration.events.on("*", forward)
         self._log.info("Registered integration: %s (%s)", integration.config.name, integration.id)
         self.events.emit(Event(EventName.REGISTERED, integration.id))
 
@@ -52,7 +56,7 @@ class IntegrationRegistry:
         integration = self._integrations.pop(id, None)
         if integration is None:
             return False
-        integration.events.off("*", self.events.emit)
+        self._forget(integration)
         self._log.info("Removed integration: %s (%s)", integration.config.name, id)
         self.events.emit(Event(EventName.REMOVED, id))
         return True
@@ -80,8 +84,11 @@ class IntegrationRegistry:
         return await self._named(id).disconnect()
 
     async def disconnect_all(self) -> None:
-        """Disconnect every integration, all at once."""
-        await asyncio.gather(*(integration.disconnect() for integration in self.get_integrations()))
+        """Disconnect every integration, all at once; a failure is raised when all have been tried."""
+        ended = (integration.disconnect() for integration in self.get_integrations())
+        for result in await asyncio.gather(*ended, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
     async def check_health(self) -> dict[str, Health]:
         """Make a health call to every enabled integration, all at once; by id."""
@@ -102,6 +109,16 @@ class IntegrationRegistry:
     def off(self, event: str, listener: Listener) -> None:
         """Stop calling `listener`."""
         self.events.off(event, listener)
+
+    def _forward(self, id: str, event: Event) -> None:  # noqa: A002
+        if event.subject == id:  # several integrations may share one bus
+            self.events.emit(event)
+
+    def _forget(self, integration: Integration) -> None:
+        self.last_health.pop(integration.id, None)
+        forward = self._forwards.pop(integration.id, None)
+        if forward is not None:
+            integration.events.off("*", forward)
 
     def _named(self, id: str) -> Integration:  # noqa: A002
         integration = self._integrations.get(id)

@@ -50,8 +50,8 @@ def read_signature(function: Callable[..., Any], *, injected: Iterable[str] = ()
     for name, parameter in inspect.signature(function).parameters.items():
         if name in hidden:
             continue
-        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
-            raise TypeError(f"{where}: *{name} cannot be described to a model; name each parameter.")
+        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
+            raise TypeError(f"{where}: {parameter} cannot be given by name, as a model does; name each parameter.")
         if name not in hints:
             raise TypeError(f"{where}: parameter {name!r} needs a type annotation.")
         if not described.get(name):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from newfuse.store import Store
 
 
+UNFINISHED = "unfinished"  # of a task that began and did not end with an outcome
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
@@ -42,14 +45,14 @@ class RunSummary(_Model):
 
 
 class TaskHistory(_Model):
-    """One task of a run that has ended, one way or another."""
+    """One task of a run; of one that was broken off with the run, its calls and effects alone are known."""
 
     name: str
-    agent: str
-    status: str
-    started_at: str | None
-    finished_at: str | None
-    error: str | None
+    agent: str | None = None
+    status: str = UNFINISHED
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: str | None = None
     calls: int
     effects: dict[str, int]
     """Writes by state: intent, confirmed, failed or unknown."""
@@ -86,11 +89,13 @@ async def run_detail(store: Store, summary: RunSummary) -> RunDetail:
     """Return a run with its tasks and its calls by integration."""
     rows, states = await store.read(lambda connection: _tasks(connection, summary.run_id))
     by_task = await calls_by_task(store, summary.run_id)
+    ended = {row["name"] for row in rows}
+    unfinished = [{"name": name} for name in sorted({*by_task, *states} - ended - {""})]
     found = [
         TaskHistory(
             **row, calls=by_task.get(row["name"], CallStatistics()).calls, effects=dict(states.get(row["name"], {}))
         )
-        for row in rows
+        for row in [*rows, *unfinished]
     ]
     integrations = await run_statistics(store, summary.run_id)
     return RunDetail(**summary.model_dump(), tasks=found, integrations=integrations)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from newfuse.observe import CallStatistics
 from newfuse.report import sections
@@ -77,11 +79,12 @@ def summary(record: RunRecord) -> str:
 
 
 def _render(template: str, record: RunRecord, **context: Any) -> str:
-    text = _environment(record).get_template(template).render(record=record, result=record.result, **context)
+    text = _environment().get_template(template).render(record=record, result=record.result, **context)
     return text.rstrip("\n") + "\n"
 
 
-def _environment(record: RunRecord) -> Environment:
+@cache  # a template takes longer to compile than to fill in, and every task has a report
+def _environment() -> Environment:
     # Markdown, not HTML: autoescape would escape the wrong things. Everything from outside goes through `md`.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -112,12 +115,22 @@ def _environment(record: RunRecord) -> Environment:
         "source": sections.source,
         "fires": sections.fires,
         "state": sections.state,
-        "alert_value": partial(sections.alert_value, record),
-        "connectivity": partial(sections.connectivity, record),
-        "synchronization": partial(sections.synchronization, record),
-        "settings": partial(sections.settings, record),
+        "alert_value": _of_record(sections.alert_value),
+        "connectivity": _of_record(sections.connectivity),
+        "synchronization": _of_record(sections.synchronization),
+        "settings": _of_record(sections.settings),
     }
     return environment
+
+
+def _of_record(section: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a section a filter that is handed the record being rendered before the value."""
+
+    @pass_context
+    def filled(context: Context, *values: Any) -> Any:
+        return section(context["record"], *values)
+
+    return filled
 
 
 def _cell(value: JSON) -> str:

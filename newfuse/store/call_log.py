@@ -32,7 +32,7 @@ class CallLog:
         """Remember one request; every so many, they are written in the background."""
         self._waiting.append(call)
         if len(self._waiting) >= BATCH:
-            task = asyncio.get_running_loop().create_task(self._write_waiting())
+            task = asyncio.get_running_loop().create_task(self._write_in_background())
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
@@ -42,6 +42,12 @@ class CallLog:
             await asyncio.gather(*self._writing)
         await self._write_waiting()
 
+    async def _write_in_background(self) -> None:
+        try:
+            await self._write_waiting()
+        except Exception:
+            _log.exception("calls could not be written to the store; they are tried again")
+
     async def _write_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
         if not batch:
@@ -49,7 +55,7 @@ class CallLog:
         rows = [_row(call) for call in batch]
         try:
             await self.store.write(lambda connection: connection.execute(insert(calls), rows))
-        except BaseException:
+        except Exception:  # not when cancelled: the store's thread goes on and writes them
             self._waiting = batch + self._waiting  # nothing measured is lost to a passing failure
             raise
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from newfuse.errors import ConfigurationError
@@ -38,10 +38,10 @@ class Store:
         self._thread: ThreadPoolExecutor | None = None
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction that is on disk when this returns.
+        """Run `work` in one transaction that is on disk when this returns; cancelling the caller does not undo it.
 
         Raises:
-            ConfigurationError: The store cannot be opened.
+            ConfigurationError: The store cannot be opened or written to: no permission, a full disk.
         """
         return await self._submit(self._write, work)
 
@@ -59,10 +59,11 @@ class Store:
     async def _submit(self, how: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T]) -> T:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="newfuse-store")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, how, work)
+        running = asyncio.get_running_loop().run_in_executor(self._thread, how, work)
+        return await asyncio.shield(running)  # a cancelled caller must not take back what waits in the thread's queue
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._open().connect() as connection:
+        with self._usable(), self._open().connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # take the write lock first: no upgrade can deadlock
             try:
                 result = work(connection)
@@ -73,12 +74,22 @@ class Store:
             return result
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._open().connect() as connection:
+        with self._usable(), self._open().connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
                 return work(connection)
             finally:
                 connection.exec_driver_sql("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as exc:
+            raise ConfigurationError(
+                f"The store in {self.folder} cannot be used: {exc.orig}. Make room or give permission there, "
+                "or choose another folder with --store or NEWFUSE_STORE."
+            ) from exc
 
     def _open(self) -> Engine:
         if self._engine is None:
@@ -92,20 +103,14 @@ class Store:
 
 
 def _engine(folder: Path | None) -> Engine:
-    if folder is None:
-        url = "sqlite://"
-    else:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            ignore = folder / ".gitignore"  # a store never belongs in a repository
-            if not ignore.exists():
-                ignore.write_text("*\n")
-        except OSError as exc:
-            raise ConfigurationError(
-                f"The store folder {folder} cannot be made: {exc.strerror}. Choose another with --store or NEWFUSE_STORE."
-            ) from exc
-        url = f"sqlite:///{folder / FILE_NAME}"
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    database = None
+    if folder is not None:
+        _make_folder(folder)
+        database = str(folder / FILE_NAME)
+    # Parameters are what was written to vendors: they belong in no error text.
+    engine = create_engine(
+        URL.create("sqlite", database=database), isolation_level="AUTOCOMMIT", hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare)
     try:
         with engine.connect() as connection:
@@ -123,6 +128,19 @@ def _engine(folder: Path | None) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new:  # a store never belongs in a repository; a folder that was there before is somebody's own
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except (OSError, ValueError) as exc:  # ValueError: a path that no file system takes
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        raise ConfigurationError(
+            f"The store folder {folder} cannot be made: {reason}. Choose another with --store or NEWFUSE_STORE."
+        ) from exc
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -102,5 +102,4 @@ effects = Table(
     Column("created_at", String, nullable=False),
     Column("settled_at", String),
     Index("effects_by_run", "run_id", "task"),
-    sqlite_with_rowid=False,
 )

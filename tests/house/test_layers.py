@@ -16,9 +16,10 @@ LEVELS = {
     "errors": 0,
     "types": 0,
     "config": 1,
+    "environment": 1,
     "events": 1,
     "log": 1,
-    "redact": 1,
+    "redact": 0,  # every error masks its own text
     "http": 2,
     "store": 2,
     "vault": 2,

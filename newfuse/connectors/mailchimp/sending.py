@@ -24,7 +24,7 @@ def on_quarter_hour(at: datetime) -> datetime:
     """Return a moment in UTC, if it is one that Mailchimp sends at.
 
     Raises:
-        ValueError: It is not; the message names the next one that is.
+        ValueError: It is not; the message says which ones are.
     """
     moment = at.astimezone(UTC)
     if moment.minute % QUARTER_HOUR_MIN or moment.second or moment.microsecond:

@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from newfuse.effects import Ledger
-from newfuse.http import Recorder
-from newfuse.integrations.catalog import create_integration
-from newfuse.integrations.integration import Integration
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -26,16 +21,6 @@ class Environment:
     mode: Literal["sandbox", "live"]
     name: str
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def integration(self, slug: str, *, ledger: Ledger, recorder: Recorder) -> Integration:
-        """Make the integration of that slug in this world.
-
-        Raises:
-            ConfigurationError: There is no such integration, or this world has no such vendor.
-        """
-        return create_integration(
-            slug, ledger=ledger, recorder=recorder, environment=self.name, **self.settings.get(slug, {})
-        )
 
 
 LIVE = Environment(mode="live", name="live")

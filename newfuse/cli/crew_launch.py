@@ -1,0 +1,130 @@
+"""Runs a crew from the command line: finds it, shows the run, prints what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from newfuse.cli.app_root import DEFAULT_DATA, find_root, load_crew
+from newfuse.cli.interruption import Interrupted, run_interruptibly
+from newfuse.cli.key_values import read_pairs
+from newfuse.cli.run_view import RunView
+from newfuse.cli.screen import Screen, standard_error, standard_output
+from newfuse.cli.world import check_choice, chosen_world
+from newfuse.config import store_folder
+from newfuse.crew.data import make_datasets, read_data
+from newfuse.report.console import closing_text, files_text, results_text, setup_text
+
+if TYPE_CHECKING:
+    from newfuse.cli.fault_log import FaultLog
+    from newfuse.crew import Crew
+    from newfuse.report import RunOutput
+
+RESULTS_FILE = "results.json"
+SETTLING = "Interrupted: settling the writes that were begun. Once more ends the program at once."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewLaunch:
+    """What `newfuse run` was asked for; see its options."""
+
+    crew: str
+    root: Path | None
+    data: Path | None
+    out: Path
+    model: str | None
+    sandbox: str | None
+    live: bool
+    repeat: bool
+    store: Path | None
+    json: bool
+    inputs: Sequence[str]
+
+
+def launch(asked: CrewLaunch, log: FaultLog) -> int:
+    """Run the crew and return the exit code.
+
+    Raises:
+        ConfigurationError: Something is wrong with the crew, the data, an option or a setting; nothing was started.
+    """
+    check_choice(asked.sandbox, asked.live)
+    inputs = read_pairs(asked.inputs, what="--input")
+    root = find_root(asked.root)
+    crew = load_crew(root, asked.crew)
+    store = asked.store or store_folder(root)
+    log.lie_in(store)
+    rows, place = _data(asked, root, crew)
+    screen = standard_error() if asked.json else standard_output(endures=True)  # a run outlives its console
+    with _view(screen, crew, plain=asked.json) as view:
+        if crew.datasets:
+            counts = {name: len(rows.get(name, [])) for name in crew.datasets}
+            view.say(setup_text(counts, None if asked.data is None else place))
+        output = _run(asked, crew, rows, place, store, inputs, view)
+    _show(output, screen)
+    screen.check()
+    if asked.json:
+        standard_output().say_json((output.folder / RESULTS_FILE).read_text(encoding="utf-8"))
+    return output.exit_code
+
+
+def _data(asked: CrewLaunch, root: Path, crew: Crew) -> tuple[dict[str, list[Any]], str]:
+    if asked.data is None and not crew.datasets:
+        return {}, "data"
+    path = asked.data or root / DEFAULT_DATA
+    rows = read_data(path)
+    make_datasets(rows, crew.datasets, place=str(path))  # refused before the console says that it is prepared
+    return rows, str(path)
+
+
+def _view(screen: Screen, crew: Crew, *, plain: bool) -> RunView:
+    verbose = {agent.name for agent in crew.agents.values() if agent.verbose}
+    if screen.is_terminal and not plain:
+        from newfuse.cli.live_view import LiveView  # rich, for terminals alone
+
+        return LiveView(screen, verbose=verbose)
+    from newfuse.cli.plain_view import PlainView
+
+    return PlainView(screen, verbose=verbose)
+
+
+def _run(
+    asked: CrewLaunch,
+    crew: Crew,
+    rows: dict[str, list[Any]],
+    place: str,
+    store: Path,
+    inputs: dict[str, str],
+    view: RunView,
+) -> RunOutput:
+    async def work() -> RunOutput:
+        environment = await chosen_world(asked.sandbox, asked.live)
+        return await crew.arun(
+            rows,
+            environment=environment,
+            model=asked.model,
+            out=asked.out,
+            store=store,
+            repeat=asked.repeat,
+            inputs=inputs,
+            watcher=view,
+            data_place=place,
+        )
+
+    try:
+        return run_interruptibly(work(), interrupted=lambda: view.say(SETTLING), leaving=view.restore)
+    except Interrupted:
+        if view.run_id is not None:
+            view.say(f"What was done is recorded: newfuse runs show {view.run_id}")
+        raise
+
+
+def _show(output: RunOutput, screen: Screen) -> None:
+    folder = output.folder.resolve()
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    texts = (results_text(output.record), files_text(output.files), closing_text(output.record, shown))
+    for text in texts:
+        screen.say()
+        screen.say(text)

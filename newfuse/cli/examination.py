@@ -1,0 +1,153 @@
+"""What `newfuse doctor` looks at, one finding each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from newfuse.cli.app_root import crew_names, find_root, load_crew
+from newfuse.cli.integrations import credential_variables
+from newfuse.cli.printable import one_line
+from newfuse.config import secret_from_environment, store_folder
+from newfuse.crew.models import choose_model
+from newfuse.errors import ConfigurationError
+from newfuse.integrations import available_integrations
+
+OLDEST_PYTHON = (3, 11)
+
+# Module by distribution: what a run of a crew imports.
+LIBRARIES = {
+    "httpx": "httpx",
+    "pydantic": "pydantic",
+    "SQLAlchemy": "sqlalchemy",
+    "jinja2": "jinja2",
+    "uvicorn": "uvicorn",
+    "langchain": "langchain.agents",
+    "langgraph": "langgraph.graph",
+    "langchain-openai": "langchain_openai",
+    "langchain-anthropic": "langchain_anthropic",
+    "email-validator": "email_validator",
+    "phonenumbers": "phonenumbers",
+}
+INSTALL = "Install what is missing with `make run` in a checkout, or `pip install --force-reinstall newfuse`."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is as a run needs it, what was found, and the way out."""
+
+    name: str
+    ok: bool
+    text: str
+    way_out: str = ""
+
+
+def examine(root: Path | None) -> Iterator[Finding]:
+    """Look at everything a run needs.
+
+    Args:
+        root: The app's folder, where it is known; the current folder otherwise.
+    """
+    yield _python()
+    yield _libraries()
+    yield _loopback()
+    yield _store(root)
+    yield _model()
+    yield from _app(root)
+    yield from _credentials()
+
+
+def _python() -> Finding:
+    fits = sys.version_info >= OLDEST_PYTHON
+    oldest = ".".join(map(str, OLDEST_PYTHON))
+    way_out = "" if fits else f"Use Python {oldest} or newer, e.g. `make run PYTHON=/path/to/python{oldest}`."
+    return Finding("python", fits, f"{platform.python_version()} ({sys.executable})", way_out)
+
+
+def _libraries() -> Finding:
+    found, broken = [], []
+    for distribution, module in LIBRARIES.items():
+        try:
+            importlib.import_module(module)
+            found.append(f"{distribution} {version(distribution)}")
+        except (Exception, PackageNotFoundError) as exc:  # whatever a broken installation raises
+            broken.append(f"{distribution} ({type(exc).__name__}: {one_line(str(exc), 120)})")
+    if broken:
+        return Finding("libraries", False, f"cannot be imported: {', '.join(broken)}", INSTALL)
+    return Finding("libraries", True, ", ".join(found))
+
+
+def _loopback() -> Finding:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(1)
+    except OSError as exc:
+        way_out = "The embedded sandbox needs it: allow it, or name a sandbox elsewhere with --sandbox URL."
+        return Finding("loopback", False, f"nothing can listen on 127.0.0.1: {exc.strerror}", way_out)
+    return Finding("loopback", True, "the embedded sandbox can listen on 127.0.0.1")
+
+
+def _store(root: Path | None) -> Finding:
+    way_out = "Choose another folder with --store or NEWFUSE_STORE."
+    try:
+        folder = store_folder(root).absolute()
+    except ConfigurationError as exc:
+        return Finding("store", False, exc.for_model, way_out)
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("store", False, f"{folder} cannot be written to ({there} is in the way)", way_out)
+    return Finding("store", True, f"{folder}{'' if there == folder else ' (is made by the first run)'}")
+
+
+def _model() -> Finding:
+    try:
+        choice = choose_model(None)
+    except ConfigurationError as exc:
+        return Finding("model", False, exc.for_model, "Correct NEWFUSE_MODEL, or give --model runbook.")
+    if choice.is_runbook:
+        keys = "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or give --model, to let agents decide."
+        return Finding("model", True, f"none, tasks follow their runbooks ({choice.why})", keys)
+    return Finding("model", True, f"{choice.label} ({choice.why})")
+
+
+def _app(root: Path | None) -> Iterator[Finding]:
+    try:
+        folder = find_root(root)
+    except ConfigurationError as exc:
+        yield Finding("app", False, exc.for_model)
+        return
+    names = crew_names(folder)
+    yield Finding("app", bool(names), f"{folder}, with {len(names)} crew{'' if len(names) == 1 else 's'}")
+    for name in names:
+        try:
+            crew = load_crew(folder, name)
+            crew.check()
+        except ConfigurationError as exc:
+            yield Finding(f"crew {name}", False, one_line(exc.for_model))
+        else:
+            yield Finding(f"crew {name}", True, f"{len(crew.agents)} agents, {len(crew.tasks)} tasks")
+
+
+def _credentials() -> Iterator[Finding]:
+    """Say which variables are set, by their names alone; the sandbox needs none of them."""
+    for slug, integration in available_integrations().items():
+        present: list[str] = []
+        missing: list[str] = []
+        for field in integration.auth.fields:
+            variables = credential_variables(integration, field.name)
+            set_ones = [name for name in variables if secret_from_environment([name]) is not None]
+            if set_ones:
+                present.append(set_ones[0])
+            else:
+                missing.append(" or ".join(variables) + (" (optional)" if field.optional else ""))
+        parts = [f"{what}: {', '.join(names)}" for what, names in (("set", present), ("not set", missing)) if names]
+        needed = f" (--live needs {'them' if len(missing) > 1 else 'it'}, the sandbox does not)" if missing else ""
+        yield Finding(f"credentials {slug}", True, ("; ".join(parts) or "none needed") + needed)
