@@ -1,0 +1,62 @@
+"""Campaigns as they come in: what a fit one is, and when it is to be sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from newfuse import Entry
+from tools.records import InputRecord, digest, read, reject
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+OWN_RULES = frozenset({"not_an_object", "invalid_field", "invalid_send_time", "reference_conflict"})
+"""Rules by which a campaign is refused here, before the vendor was asked anything."""
+QUARTER_HOUR = timedelta(minutes=15)  # the grid Mailchimp schedules on: developer/marketing/api/campaigns/schedule
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class CampaignRecord(InputRecord):
+    """One record of `email_campaigns`; audience and template are named as in Mailchimp."""
+
+    type: Name
+    list_name: Name
+    # mailchimp.com/help/best-practices-for-email-subject-lines: 150 characters
+    subject_line: Annotated[str, StringConstraints(min_length=1, max_length=150)]
+    template: Name
+    automation_trigger: Name | None = None
+    send_time: Name | None = None
+    reference: Name | None = None
+
+
+def check(entry: Entry, extra: Counter[str]) -> None:
+    """Read one campaign; afterwards the entry holds it, with its reference, or is rejected by name."""
+    record = read(CampaignRecord, entry, extra)
+    if record is None:
+        return
+    contents = record.model_dump(exclude={"reference"})
+    if record.send_time is not None and read_time(record.send_time) is None:
+        problem = f"{record.send_time!r} is no time with its zone, such as 2026-05-01T09:15:00Z"
+        reject(entry, "invalid_send_time", "send_time", problem)
+        return
+    mark = digest(contents)
+    entry.data = {**contents, "digest": mark, "steps": {}}
+    entry.reference = record.reference or f"{record.type}:{mark[:12]}"
+
+
+def read_time(text: str) -> datetime | None:
+    """Return a moment in UTC, or None where the text is none or does not say its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def next_quarter_hour(moment: datetime) -> datetime:
+    """Return the moment itself if it is on a quarter hour, else the next that is."""
+    late = (moment - EPOCH) % QUARTER_HOUR
+    return moment if not late else moment + QUARTER_HOUR - late

@@ -1,0 +1,175 @@
+"""Contacts as they come in: what a fit one is, when two stand for one person, and what the CRM is sent of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import Field, StringConstraints
+
+from newfuse import Disposition, Entry
+from tools.outcome import OPEN
+from tools.records import InputRecord, read, reject
+
+# https://developers.hubspot.com/docs/guides/api/crm/properties: a text property holds 65,536 characters.
+Text = Annotated[str, StringConstraints(max_length=65_536)]
+CrmId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
+
+# HubSpot's own stages, by their internal names. https://knowledge.hubspot.com/records/use-lifecycle-stages
+STAGES = frozenset(
+    {
+        "subscriber",
+        "lead",
+        "marketingqualifiedlead",
+        "salesqualifiedlead",
+        "opportunity",
+        "customer",
+        "evangelist",
+        "other",
+    }
+)
+PROPERTIES = ("email", "firstname", "lastname", "company", "phone", "lifecyclestage")
+OWN_RULES = frozenset(
+    {"not_an_object", "invalid_field", "email_missing", "invalid_email", "invalid_lifecycle_stage", "invalid_id"}
+)
+"""Rules by which a contact is refused here, before the CRM has seen it."""
+
+
+class ContactFields(InputRecord):
+    """A contact's fields, under the names of the input file or of HubSpot."""
+
+    email: Text | None = None
+    firstname: Text | None = None
+    lastname: Text | None = None
+    company: Text | None = None
+    phone: Text | None = None
+    lifecycle_stage: Text | None = None
+    lifecyclestage: Text | None = None
+
+
+class ContactRecord(ContactFields):
+    """One record of `customers`: an id where the CRM knows the contact, and its fields, below `data` or beside it."""
+
+    id: Annotated[int, Field(ge=1)] | CrmId | None = None
+    data: dict[str, Any] | None = None
+
+
+def check(entry: Entry, extra: Counter[str]) -> str | None:
+    """Read, normalize and check one contact; afterwards the entry holds it, or is rejected by name.
+
+    The entry's reference becomes the address in lower case, and its data `{"id": …}` with HubSpot's properties.
+
+    Returns:
+        A warning about a field that was dropped, or None.
+    """
+    record = read(ContactRecord, entry, extra)
+    if record is None:
+        return None
+    fields: ContactFields | None = record
+    if record.data is not None:
+        inner = Entry(entry.root, entry.index, record.data)
+        fields = read(ContactFields, inner, extra)
+        if fields is None:
+            entry.settle(inner.disposition, inner.reason, rule=inner.rule)
+            return None
+    assert fields is not None
+    if not fields.email:
+        reject(entry, "email_missing", "email", "is needed to tell which contact is meant")
+        return None
+    address = normalize_email(fields.email)
+    if address is None:
+        reject(entry, "invalid_email", "email", f"{fields.email[:80]!r} is not an e-mail address")
+        return None
+    stage = re.sub(r"[\s_-]", "", fields.lifecyclestage or fields.lifecycle_stage or "").lower()
+    if stage and stage not in STAGES:
+        problem = f"{stage[:40]!r} is none of {', '.join(sorted(STAGES))}"
+        reject(entry, "invalid_lifecycle_stage", "lifecycle_stage", problem)
+        return None
+    phone = normalize_phone(fields.phone) if fields.phone else None
+    found = {
+        "email": address,
+        "firstname": fields.firstname,
+        "lastname": fields.lastname,
+        "company": fields.company,
+        "phone": phone,
+        "lifecyclestage": stage,
+    }
+    # An empty field is unknown, not cleared: what the CRM has there stays.
+    entry.data = {"id": None if record.id is None else str(record.id), **{k: v for k, v in found.items() if v}}
+    entry.reference = address
+    if fields.phone and phone is None:
+        return f"{entry.place}: phone: {fields.phone[:40]!r} is not a telephone number and was left out"
+    return None
+
+
+def normalize_email(text: str) -> str | None:
+    """Return an address in lower case, as the CRM keeps it; None when it is none."""
+    try:
+        return validate_email(text, check_deliverability=False).normalized.lower()
+    except (EmailNotValidError, UnicodeError):
+        return None
+
+
+def normalize_phone(text: str) -> str | None:
+    """Return a telephone number in the international form where it is a valid one, as it is where it may be one.
+
+    Fictional numbers such as +1-555-0101 may be one: they are kept as they were written.
+    """
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    if phonenumbers.is_valid_number(number):
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return text
+
+
+def properties(entry: Entry) -> dict[str, str]:
+    """Return what the CRM is sent of a checked contact."""
+    return {name: entry.data[name] for name in PROPERTIES if name in entry.data}
+
+
+def merge_duplicates(entries: Sequence[Entry]) -> list[str]:
+    """Settle later records of the same address or id as duplicates; the first is kept and its blanks are filled.
+
+    Returns:
+        Where a duplicate and the kept record contradict each other: a sentence each, without the values.
+    """
+    kept: dict[str, Entry] = {}
+    conflicts: list[str] = []
+    for entry in entries:
+        if not entry.reference or entry.disposition in {Disposition.REJECTED, Disposition.DUPLICATE}:
+            continue
+        id_ = entry.data.get("id")
+        keys = [f"email:{entry.reference}", *([f"id:{id_}"] if id_ else [])]
+        first = next((kept[key] for key in keys if key in kept), None)
+        if first is None or entry.disposition not in OPEN:
+            for key in keys:
+                kept.setdefault(key, entry)
+            continue
+        differing = _merge(first, entry)
+        for key in keys:
+            kept.setdefault(key, first)
+        entry.settle(Disposition.DUPLICATE, f"stands for the same contact as {first.place}", rule="duplicate")
+        if differing:
+            conflicts.append(f"{entry.place} and {first.place} differ in {', '.join(differing)}; {first.place} counts")
+    return conflicts
+
+
+def _merge(first: Entry, later: Entry) -> list[str]:
+    differing = []
+    for name, value in later.data.items():
+        if value is None:
+            continue
+        held = first.data.get(name)
+        if not held and first.disposition in OPEN:
+            first.data[name] = value
+        elif held != value:
+            differing.append(name)
+    return differing

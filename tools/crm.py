@@ -1,0 +1,316 @@
+"""The CRM specialist's tools: validate, deduplicate, synchronize, read back, review."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from newfuse import Dataset, Disposition, Entry, Job, NewFuseError, Tool, ToolResult, tool
+from tools import contacts
+from tools.connection import connect
+from tools.contact_sync import BATCHES_AT_ONCE, ContactSync, batches
+from tools.flow import Gate, each
+from tools.outcome import OPEN, WRITTEN, answer, percent
+from tools.records import note_extra, take, unread, whole
+
+ROOT = "customers"
+CONFLICTS_SHOWN = 20
+REVIEW_PAGE_TURN = 500  # contacts looked at before other tasks get their turn
+
+
+@tool
+async def validate_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Check and normalize contacts before they are synchronized; nothing is sent.
+
+    An e-mail address is needed and a lifecycle stage must be one the CRM knows, or the record is rejected by name. A
+    malformed telephone number is left out with a warning.
+
+    Args:
+        dataset: Handle of the contacts.
+
+    Returns:
+        The handle of the valid contacts, how many are valid, rejected and warned about, and the rejected ones by place.
+    """
+    records = take(job, dataset, ROOT)
+    warnings = await _check(job, records)
+    valid = job.derive(records, "valid", [entry for entry in records if entry.reference])
+    invalid = len(records) - len(valid)
+    data = {"handle": valid.name, "total": len(records), "valid": len(valid), "rejected": invalid, "warnings": warnings}
+    return answer(f"{len(valid)} of {len(records)} contacts are valid.", data, records.entries)
+
+
+@tool
+async def deduplicate_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Find records that stand for the same contact: the same address or the same id; nothing is sent.
+
+    The first is kept and its empty fields are filled from the later ones, which become duplicates that name it.
+
+    Args:
+        dataset: Handle of the contacts, best that of the valid ones.
+
+    Returns:
+        The handle of the distinct contacts, and how many records were duplicates or contradicted the kept one.
+    """
+    records = take(job, dataset, ROOT)
+    await _check(job, records)
+    conflicts = _merge(job, records)
+    distinct = job.derive(records, "unique", [entry for entry in records if _is_own(entry)])
+    duplicates = sum(entry.disposition is Disposition.DUPLICATE for entry in records)
+    data = {
+        "handle": distinct.name,
+        "total": len(records),
+        "distinct": len(distinct),
+        "duplicates": duplicates,
+        "conflicts": conflicts[:CONFLICTS_SHOWN],
+    }
+    return answer(f"{len(distinct)} distinct contacts; {duplicates} records were duplicates.", data, records.entries)
+
+
+@tool
+async def sync_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Create or update contacts in HubSpot, by id where the CRM knows it, else by e-mail address, 100 a request.
+
+    Contacts that were not validated or deduplicated yet are so first. What was written before is not sent again.
+
+    Args:
+        dataset: Handle of the contacts.
+
+    Returns:
+        How many were created, updated, skipped, rejected, failed or are unknown, and the exceptions by place.
+
+    Raises:
+        VendorError: HubSpot could not be reached or did not let us in; what was not written is failed by name.
+    """
+    records = take(job, dataset, ROOT)
+    await _check(job, records)
+    _merge(job, records)
+    work = [entry for entry in records if entry.reference and entry.disposition in OPEN]
+    gate = Gate()
+    try:
+        if work:
+            hubspot = await connect(job, "hubspot", work)
+            await ContactSync(job, hubspot, work, gate).run()
+    finally:
+        counts = _count(job, records)
+    if gate.error is not None:
+        raise gate.error
+    sentence = f"Synchronized: {counts['created']} created, {counts['updated']} updated, {counts['skipped']} skipped."
+    return answer(sentence, {"handle": records.name, **counts}, records.entries)
+
+
+@tool
+async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Read the written contacts back from HubSpot and compare them property by property.
+
+    Args:
+        dataset: Handle of the contacts.
+
+    Returns:
+        How many were read back, match, differ (with the properties' names) or are missing.
+
+    Raises:
+        VendorError: HubSpot could not be reached.
+    """
+    records = take(job, dataset, ROOT)
+    written = [entry for entry in records if entry.disposition in WRITTEN]
+    matched, missing = 0, 0
+    different: list[dict[str, Any]] = []
+    if written:
+        hubspot = await connect(job, "hubspot", ())
+        done = 0
+
+        async def compare(batch: list[Entry]) -> None:
+            nonlocal matched, missing, done
+            asked = {"emails": [entry.reference for entry in batch], "properties": list(contacts.PROPERTIES)}
+            found = {(row["email"] or "").lower(): row for row in await hubspot.execute("batch_read_contacts", asked)}
+            for entry in batch:
+                row = found.get(entry.reference)
+                if row is None:
+                    missing += 1
+                    continue
+                names = [name for name, sent in contacts.properties(entry).items() if not _same(name, sent, row[name])]
+                if names:
+                    different.append({"place": entry.place, "properties": names})
+                else:
+                    matched += 1
+            done += len(batch)
+            job.progress(done, len(written), "reading contacts back")
+
+        errors: list[NewFuseError] = []
+        await each(batches(written), _collecting(compare, errors), at_once=BATCHES_AT_ONCE)
+        if errors:
+            raise errors[0]
+    mismatched = len(different)
+    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "batch_read_contacts"}
+    job.fact("crm.contacts_read_back", matched + mismatched, "contacts", **source)
+    job.fact("crm.contacts_matched", matched, "contacts", **source)
+    job.fact("crm.contacts_mismatched", mismatched, "contacts", **source)
+    job.fact("crm.contacts_missing", missing, "contacts", **source)
+    in_step = bool(written) and not mismatched and not missing
+    job.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "", **source)
+    evidence = f"{matched} of {len(written)} contacts read back as written; {mismatched} differ, {missing} are missing"
+    job.check("CRM read-back", mismatched == 0 and missing == 0, evidence)
+    if different:
+        job.table("Contacts that read back differently", different[:CONFLICTS_SHOWN])
+    data = {
+        "handle": records.name,
+        "written": len(written),
+        "matched": matched,
+        "mismatched": mismatched,
+        "missing": missing,
+        "differences": different[:CONFLICTS_SHOWN],
+    }
+    return answer(f"{evidence}.", data)
+
+
+@tool
+async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000) -> ToolResult:
+    """Look through the contacts that HubSpot holds for duplicates and unusable records, without changing any.
+
+    Args:
+        limit: Most contacts to look at, in the order of their ids; 100 are one request.
+
+    Returns:
+        How many were looked at and whether these are all, how many have no usable address or telephone number, and
+        how many stand in groups of the same name and company or the same number.
+
+    Raises:
+        VendorError: HubSpot could not be reached.
+    """
+    hubspot = await connect(job, "hubspot", ())
+    rows = await hubspot.execute("list_contacts", {"limit": limit, "properties": list(contacts.PROPERTIES)})
+    complete = len(rows) < limit
+    groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    without_address = bad_phones = invalid = 0
+    for index, row in enumerate(rows):
+        if index % REVIEW_PAGE_TURN == 0:
+            await asyncio.sleep(0)
+        no_address = contacts.normalize_email(row["email"] or "") is None
+        bad_phone = bool(row["phone"]) and contacts.normalize_phone(row["phone"]) is None
+        without_address += no_address
+        bad_phones += bad_phone
+        invalid += no_address or bad_phone
+        name = tuple((row[field] or "").strip().casefold() for field in ("firstname", "lastname", "company"))
+        if all(name):
+            groups[("name", *name)].add(row["id"])
+        digits = "".join(filter(str.isdigit, row["phone"] or ""))
+        if digits and not bad_phone:
+            groups[("phone", digits)].add(row["id"])
+    alike = {frozenset(ids) for ids in groups.values() if len(ids) > 1}
+    in_groups = len(frozenset().union(*alike)) if alike else 0
+    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "list_contacts"}
+    job.fact("crm.review_contacts", len(rows), "contacts", complete=complete, **source)
+    job.fact("crm.review_complete", complete, "yes or no", **source)
+    job.fact("crm.review_without_address", without_address, "contacts", **source)
+    job.fact("crm.review_bad_phones", bad_phones, "contacts", **source)
+    job.fact("crm.review_invalid", invalid, "contacts", **source)
+    job.fact("crm.review_likely_duplicates", in_groups, "contacts", **source)
+    if not complete:
+        job.note(f"The review of the CRM stopped at its limit of {limit} contacts; there are more.")
+    groups_shown = [{"ids": ", ".join(sorted(ids))} for ids in sorted(alike, key=sorted)[:CONFLICTS_SHOWN]]
+    if groups_shown:
+        job.table("Contacts in the CRM that look like duplicates", groups_shown)
+    data = {
+        "contacts": len(rows),
+        "complete": complete,
+        "invalid": invalid,
+        "without_address": without_address,
+        "bad_phones": bad_phones,
+        "likely_duplicates": in_groups,
+        "groups": groups_shown,
+    }
+    sentence = f"{len(rows)} contacts in the CRM: {invalid} are not usable, {in_groups} look like duplicates."
+    return answer(sentence, data)
+
+
+async def _check(job: Job, records: Dataset) -> int:
+    """Validate what was not validated yet, and measure the data's quality; return the number of warnings so far."""
+    extra: Counter[str] = Counter()
+    warned = 0
+    async for entry in unread(job, records, "validating contacts"):
+        warning = contacts.check(entry, extra)
+        if warning is not None:
+            warned += 1
+            if warned <= CONFLICTS_SHOWN:
+                job.note(warning + ".")
+    note_extra(job, ROOT, extra)
+    everything = whole(job, records)
+    valid = sum(bool(entry.reference) for entry in everything)
+    read = sum(bool(entry.reference) or entry.rule in contacts.OWN_RULES for entry in everything)
+    known = job.run.facts.get("crm.phones_dropped", job.task)
+    dropped = warned + (known.value if known is not None else 0)
+    job.fact("crm.records", len(everything), "records", kind="dataset", dataset=everything.name)
+    job.fact("crm.records_valid", valid, "records", kind="dataset", dataset=everything.name)
+    job.fact("crm.records_invalid", read - valid, "records", kind="dataset", dataset=everything.name)
+    job.fact("crm.data_quality", percent(valid, read), "%", kind="derived", dataset=everything.name)
+    job.fact("crm.phones_dropped", dropped, "records", kind="dataset", dataset=everything.name)
+    return int(dropped)
+
+
+def _merge(job: Job, records: Dataset) -> list[str]:
+    conflicts = contacts.merge_duplicates(records.entries)
+    everything = whole(job, records)
+    duplicates = sum(entry.disposition is Disposition.DUPLICATE for entry in everything)
+    job.fact("crm.duplicates", duplicates, "records", kind="dataset", dataset=everything.name)
+    for conflict in conflicts[:CONFLICTS_SHOWN]:
+        job.note(conflict + ".")
+    return conflicts
+
+
+def _is_own(entry: Entry) -> bool:
+    return bool(entry.reference) and entry.disposition is not Disposition.DUPLICATE
+
+
+def _count(job: Job, records: Dataset) -> dict[str, int]:
+    """Count what became of the contacts, and record it as facts of the whole dataset."""
+    everything = whole(job, records)
+    changes = Counter(
+        entry.data.get("crm_change")
+        for entry in everything
+        if entry.reference and entry.disposition is Disposition.CONFIRMED
+    )
+    states = everything.counts()
+    counts = {
+        "created": changes["created"],
+        "updated": changes["updated"],
+        "skipped": states["skipped"],
+        "duplicates": states["duplicate"],
+        "rejected": states["rejected"],
+        "failed": states["failed"],
+        "unknown": states["unknown"],
+    }
+    if changes["written"]:
+        counts["created_or_updated"] = changes["written"]  # HubSpot did not say which
+    for name, count in counts.items():
+        effects = name in {"created", "updated", "created_or_updated"}
+        source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
+        if effects:
+            source = {"kind": "effects", "integration": "hubspot", "action": "upsert_contacts, update_contacts"}
+        job.fact(f"crm.contacts_{name}", count, "contacts", **source)
+    return counts
+
+
+def _same(name: str, sent: str, found: str | None) -> bool:
+    held = (found or "").strip()
+    return held.lower() == sent.lower() if name == "email" else held == sent.strip()
+
+
+def _collecting(work: Callable[[list[Entry]], Any], errors: list[NewFuseError]) -> Callable[[list[Entry]], Any]:
+    """Return `work` such that its first failure stops the rest and is kept, instead of tearing down its siblings."""
+
+    async def attempt(batch: list[Entry]) -> None:
+        if errors:
+            return
+        try:
+            await work(batch)
+        except NewFuseError as exc:
+            errors.append(exc)
+
+    return attempt
+
+
+TOOLS: list[Tool] = [validate_contacts, deduplicate_contacts, sync_contacts, read_back_contacts, review_crm]

@@ -1,0 +1,166 @@
+"""The orchestrator's tools: are the vendors there, do the systems agree, what came of every task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from newfuse import Disposition, Entry, Job, NewFuseError, Tool, ToolResult, tool
+from tools.contact_sync import BATCH
+from tools.outcome import WRITTEN, answer, percent
+
+PLACES_SHOWN = 10
+RUN_ROOTS = ("customers", "payments", "email_campaigns", "analytics_events")
+ACCOUNTED = "Every record is accounted for"
+PAYING = "Paying customers are contacts of the CRM"
+READ_BACKS = {
+    "Contacts agree with the CRM": (("crm.contacts_mismatched", "crm.contacts_missing"), "contacts differ"),
+    "Payments agree with Stripe": (("payments.mismatched",), "payments differ"),
+    "Events arrived in Analytics": (("analytics.gaps",), "events are not in the report"),
+}
+FLOW_CHECKS = frozenset({ACCOUNTED, PAYING, *READ_BACKS})
+TAKEN = frozenset({"succeeded", "requires_capture"})  # payments whose customers have paid, or are held to
+
+
+@tool
+async def check_integration_health(job: Job) -> ToolResult:
+    """Call every integration of the run now, and measure whether and how fast it answers.
+
+    Returns:
+        For each integration whether it answered, in how many milliseconds, when, and its error.
+    """
+    found = await job.run.registry.check_health()
+    for slug, health in found.items():
+        source: dict[str, Any] = {"kind": "calls", "integration": slug, "action": "health"}
+        job.fact(f"health.{slug}.ok", health.ok, "yes or no", at=health.at.isoformat(), **source)
+        latency_ms = round(health.latency_ms, 1) if health.ok else None
+        job.fact(f"health.{slug}.latency_ms", latency_ms, "ms", at=health.at.isoformat(), **source)
+    up = sum(health.ok for health in found.values())
+    job.fact("health.integrations_ok", up, "integrations", kind="calls", action="health")
+    job.fact("health.integrations", len(found), "integrations", kind="calls", action="health")
+    evidence = f"{up} of {len(found)} integrations answered a health call"
+    job.check("Every integration answers", up == len(found), evidence)
+    data = {
+        slug: {
+            "ok": health.ok,
+            "latency_ms": round(health.latency_ms, 1),
+            "at": health.at.isoformat(),
+            "error": health.error,
+        }
+        for slug, health in found.items()
+    }
+    return answer(f"{up} of {len(found)} integrations answer.", data)
+
+
+@tool
+async def validate_data_flow(job: Job) -> ToolResult:
+    """Check that the systems agree with each other, as far as this run can tell; nothing is changed.
+
+    Paying customers must be contacts of the CRM, every record must be accounted for, and what was read back must
+    agree with what was written.
+
+    Returns:
+        Each check with whether it passed and its evidence.
+    """
+    _check_accounts(job)
+    await _check_paying_customers(job)
+    _check_read_backs(job)
+    checks = [check for check in job.checks if check.name in FLOW_CHECKS]
+    passed = sum(check.passed for check in checks)
+    job.fact("flow.checks", len(checks), "checks", kind="derived")
+    job.fact("flow.checks_passed", passed, "checks", kind="derived")
+    named = [{"check": check.name, "passed": check.passed, "evidence": check.evidence} for check in checks]
+    data = {"checks": named, "passed": passed, "total": len(checks)}
+    return answer(f"{passed} of {len(checks)} checks passed.", data)
+
+
+@tool
+async def summarize_outcomes(job: Job) -> ToolResult:
+    """Sum up the tasks that have ended: status, error, writes, and what became of their records.
+
+    Returns:
+        For each task its status and counts, and how many completed.
+    """
+    tasks: dict[str, Any] = {}
+    for name, outcome in job.run.outcomes.items():
+        records: Counter[str] = Counter()
+        for account in outcome.datasets:
+            records.update(account.counts)
+        tasks[name] = {
+            "status": outcome.status.value,
+            "error": outcome.error,
+            "writes": {state: count for state, count in outcome.effects.model_dump().items() if count},
+            "records": {disposition: count for disposition, count in records.items() if count},
+        }
+    statuses = Counter(task["status"] for task in tasks.values())
+    job.fact("tasks.ended", len(tasks), "tasks", kind="derived")
+    job.fact("tasks.completed", statuses["completed"], "tasks", kind="derived")
+    job.fact("tasks.failed", statuses["failed"], "tasks", kind="derived")
+    sentence = f"{statuses['completed']} of {len(tasks)} tasks completed, {statuses['failed']} failed."
+    return answer(sentence, {"tasks": tasks, "completed": statuses["completed"], "failed": statuses["failed"]})
+
+
+def _check_accounts(job: Job) -> None:
+    """Every record must have become something."""
+    states: Counter[str] = Counter()
+    for name in RUN_ROOTS:
+        if job.run.datasets.has(name):
+            states.update(job.dataset(name).counts())
+    total = states.total()
+    accounted = total - states[Disposition.PENDING.value]
+    written = sum(states[disposition.value] for disposition in WRITTEN)
+    job.fact("flow.records", total, "records", kind="dataset")
+    job.fact("flow.records_accounted_for", accounted, "records", kind="dataset")
+    job.fact("flow.records_written", written, "records", kind="dataset")
+    job.fact("flow.records_written_rate", percent(written, total), "%", kind="derived")
+    named = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "there are none"
+    job.check(ACCOUNTED, accounted == total, f"{accounted} of {total} records: {named}")
+
+
+async def _check_paying_customers(job: Job) -> None:
+    """Who paid must be a contact of the CRM: written by this run or an earlier one, or found there."""
+    paying = {entry.data["customer_email"] for entry in _entries(job, "payments") if entry.data.get("status") in TAKEN}
+    contacts = {entry.reference for entry in _entries(job, "customers") if entry.disposition in WRITTEN}
+    looked_up = sorted(paying - contacts)
+    found: set[str] = set()
+    source: dict[str, Any] = {"kind": "derived", "integration": "hubspot", "action": "batch_read_contacts"}
+    job.fact("flow.paying_customers", len(paying), "customers", kind="dataset", dataset="payments")
+    try:
+        if looked_up:
+            hubspot = await job.integration("hubspot")
+            for start in range(0, len(looked_up), BATCH):
+                asked = {"emails": looked_up[start : start + BATCH], "properties": ["email"]}
+                rows = await hubspot.execute("batch_read_contacts", asked)
+                found |= {str(row["email"]).lower() for row in rows}
+    except NewFuseError as exc:
+        job.fact("flow.paying_customers_in_crm", None, "customers", **source)
+        evidence = f"{len(looked_up)} of {len(paying)} could not be looked up: {exc.for_model}"
+        job.check(PAYING, False, evidence)
+        return
+    missing = paying - contacts - found
+    there = len(paying) - len(missing)
+    job.fact("flow.paying_customers_in_crm", there, "customers", **source)
+    evidence = f"{there} of {len(paying)} paying customers are contacts of the CRM ({len(found)} looked up there)"
+    if missing:
+        places = [entry.place for entry in _entries(job, "payments") if entry.data["customer_email"] in missing]
+        evidence += f"; missing: {', '.join(places[:PLACES_SHOWN])}"
+    job.check(PAYING, not missing, evidence)
+
+
+def _check_read_backs(job: Job) -> None:
+    """What was read back by the other tasks must agree; what was not read back is not checked."""
+    for name, (facts, what) in READ_BACKS.items():
+        measured = [fact.value for known in facts if (fact := job.run.facts.get(known)) is not None]
+        if measured and all(isinstance(value, int) for value in measured):
+            wrong = sum(measured)
+            job.check(name, wrong == 0, f"{wrong} {what}, by the read-back of this run")
+
+
+def _entries(job: Job, root: str) -> list[Entry]:
+    """Return the checked records of a dataset; those that were never read, or refused, have no reference."""
+    if not job.run.datasets.has(root):
+        return []
+    return [entry for entry in job.dataset(root) if entry.reference]
+
+
+TOOLS: list[Tool] = [check_integration_health, validate_data_flow, summarize_outcomes]

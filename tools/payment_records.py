@@ -1,0 +1,172 @@
+"""Payments as they come in: what a fit one is, which two are ambiguous, and how far each has come."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from newfuse import Disposition, Entry
+from tools.contacts import normalize_email
+from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
+
+# Presentment currencies. https://docs.stripe.com/currencies
+_CURRENCIES = """
+usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf
+clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf
+idr ils inr isk jmd jpy kes kgs khr kmf krw kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mur mvr
+mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd
+shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw
+"""
+CURRENCIES = frozenset(_CURRENCIES.split())
+MOST_MINOR = 999_999_999_999  # twelve digits, the widest that Stripe takes in any currency; it refuses less elsewhere
+
+# docs.stripe.com/api/metadata
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\[\]]+$")]
+MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+
+OWN_RULES = frozenset(
+    {
+        "not_an_object",
+        "invalid_field",
+        "invalid_email",
+        "unknown_currency",
+        "refund_exceeds_amount",
+        "card_data",
+        "ambiguous",
+        "reference_conflict",
+    }
+)
+"""Rules by which a payment is refused here, before the vendor has seen it."""
+
+SEARCHED = 10_000  # characters of one text that are searched for card numbers; longer ones are refused anyway
+LONGEST = 10**19  # card numbers have 19 digits at most
+_DIGITS = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
+# First digits of the card networks: American Express and Diners 3, Visa 4, Mastercard 5 and 22-27, Discover 6.
+_NETWORK = re.compile(r"3[0-9]|4|5|6|2[2-7]")
+_CARD_FIELD = re.compile(r"((credit|debit)[-_ ]?)?card[-_ ]?(number|no)|cvc|cvv|security[-_ ]?code", re.IGNORECASE)
+
+
+class PaymentRecord(InputRecord):
+    """One record of `payments`; `amount` is in the currency's minor unit, so 2999 is 29.99 USD."""
+
+    amount: Annotated[int, Field(ge=1, le=MOST_MINOR)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
+    customer_email: Annotated[str, StringConstraints(max_length=512)]
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue | Whole], Field(max_length=50)] | None = None
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    capture_method: Literal["automatic", "manual"] | None = None
+    refund: bool | Annotated[int, Field(ge=1)] | None = None
+    payment_method: Annotated[str, StringConstraints(pattern=r"^(pm|card|src|ba)_[A-Za-z0-9_]{1,240}$")] | None = None
+
+
+def check(entry: Entry, extra: Counter[str]) -> None:
+    """Read and check one payment; afterwards the entry holds it, with its reference, or is rejected by name.
+
+    Without a reference of its own a payment goes by a digest of its contents; whether a refund is wanted is left out
+    of that, so that a refund asked for later still finds the payment.
+    """
+    if holds_card_data(entry.data):
+        # Not even kept in memory: a sample of the record may be shown to a model.
+        entry.data = {"removed": "this record held card data"}
+        problem = "holds what looks like card data; card numbers must never be sent this way: use a payment method id"
+        reject(entry, "card_data", "", problem)
+        return
+    record = read(PaymentRecord, entry, extra)
+    if record is None:
+        return
+    currency = record.currency.lower()
+    if currency not in CURRENCIES:
+        problem = f"{record.currency!r} is no currency that Stripe charges in (three letters of ISO 4217, e.g. usd)"
+        reject(entry, "unknown_currency", "currency", problem)
+        return
+    address = normalize_email(record.customer_email)
+    if address is None:
+        reject(entry, "invalid_email", "customer_email", f"{record.customer_email[:80]!r} is not an e-mail address")
+        return
+    refund = record.refund or None
+    if refund is not None and refund is not True and refund > record.amount:
+        reject(entry, "refund_exceeds_amount", "refund", f"{refund} is more than the amount of {record.amount}")
+        return
+    contents: dict[str, Any] = {
+        "amount": record.amount,
+        "currency": currency,
+        "customer_email": address,
+        "description": record.description,
+        "metadata": {key: str(value) for key, value in (record.metadata or {}).items()},
+        "capture_method": record.capture_method or "automatic",
+        "payment_method": record.payment_method,
+    }
+    entry.reference = record.reference or f"contents:{digest(contents)}"
+    own = {"refund": refund, "digest": digest([contents, refund]), "named": record.reference is not None}
+    entry.data = {**contents, **own, "steps": {}}
+
+
+def refuse_ambiguous(entries: Sequence[Entry]) -> None:
+    """Settle payments that cannot be told from an earlier one of the dataset.
+
+    Identical ones without references may be two purchases or one written twice: only people know, so the later is
+    rejected. The same reference with the same contents is a duplicate; with other contents it is a contradiction.
+    """
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if not entry.reference or entry.disposition is Disposition.REJECTED or entry.data["named"]:
+            continue
+        earlier = first.setdefault(entry.reference, entry)
+        if earlier is not entry and entry.disposition is Disposition.PENDING:
+            reject(entry, "ambiguous", "", f"is identical to {earlier.place}; give each a reference of its own")
+    refuse_contradictions(entries)
+
+
+def holds_card_data(value: Any) -> bool:
+    """Say whether a decoded JSON value holds what looks like a card number, or a field for one."""
+    texts: list[str] = []
+    waiting = [value]  # a loop of our own: the nesting of rubbish may be deeper than Python's recursion
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            waiting += [*inner, *inner.values()]
+            if any(_CARD_FIELD.fullmatch(key) and inner[key] is not None for key in inner if isinstance(key, str)):
+                return True
+        elif isinstance(inner, list):
+            waiting += inner
+        elif isinstance(inner, str):
+            texts.append(inner[:SEARCHED])
+        elif isinstance(inner, int) and abs(inner) < LONGEST:
+            texts.append(str(inner))
+    return any(_has_card_number(text) for text in texts)
+
+
+def _has_card_number(text: str) -> bool:
+    for found in _DIGITS.finditer(text):
+        digits = re.sub(r"[ -]", "", found[0])
+        if _NETWORK.match(digits) and _luhn(digits):
+            return True
+    return False
+
+
+def _luhn(digits: str) -> bool:
+    # ISO/IEC 7812-1, annex B
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (1 + place % 2)
+        total += doubled - 9 if doubled > 9 else doubled  # noqa: PLR2004 - the digits of a two-digit number, added
+    return total % 10 == 0
+
+
+def keep(entry: Entry, intent: Any) -> None:
+    """Keep what the vendor says of a payment."""
+    entry.data["intent"] = intent["id"]
+    entry.data["status"] = intent["status"]
+
+
+def in_currency(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Group checked payments by currency."""
+    grouped: dict[str, list[Entry]] = {}
+    for entry in entries:
+        grouped.setdefault(entry.data["currency"], []).append(entry)
+    return dict(sorted(grouped.items()))

@@ -1,0 +1,390 @@
+"""The payment specialist's tools: validate, process, capture, refund, reconcile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from newfuse import Dataset, Declined, Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
+from tools import payment_records as payments
+from tools import steps
+from tools.connection import connect
+from tools.flow import Gate, each
+from tools.outcome import OPEN, answer, disposition_of, percent
+from tools.reconciliation import reconcile
+from tools.records import note_extra, take, unread, whole
+
+ROOT = "payments"
+AT_ONCE = 8
+"""Payments on their way at the same time: enough to use up Stripe's 25 requests a second at its usual latency."""
+TEST_METHOD = "pm_card_visa"  # https://docs.stripe.com/testing#cards: succeeds, and exists in test mode only
+
+
+@tool
+async def validate_payments(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Check payments before they are processed; nothing is sent.
+
+    The amount must be a positive whole number of minor units, the currency one that Stripe charges in, the address
+    valid. Card data, ambiguous twins without references and contradicting references are rejected by name.
+
+    Args:
+        dataset: Handle of the payments.
+
+    Returns:
+        The handle of the valid payments, how many are valid and rejected, and the rejected ones by place.
+    """
+    records = take(job, dataset, ROOT)
+    await _check(job, records)
+    valid = job.derive(records, "valid", _valid(records))
+    data = {"handle": valid.name, "total": len(records), "valid": len(valid), "rejected": len(records) - len(valid)}
+    return answer(f"{len(valid)} of {len(records)} payments are valid.", data, records.entries)
+
+
+@tool
+async def process_payments(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Take the payments, or hold those with manual capture, each once; the customer is found by address or created.
+
+    In a sandbox run a test card pays where the record names no payment method. In a live run such a payment is only
+    created and waits for the customer's payment method. Payments that were not validated yet are so first.
+
+    Args:
+        dataset: Handle of the payments.
+
+    Returns:
+        How many succeeded, are held, wait for the customer, were declined, failed or are unknown, and the exceptions.
+
+    Raises:
+        VendorError: Stripe could not be reached or did not let us in; what was not sent is failed by name.
+    """
+    records = take(job, dataset, ROOT)
+    await _check(job, records)
+    work = [entry for entry in _valid(records) if _to_create(entry)]
+    gate = Gate()
+    try:
+        if work:
+            stripe = await connect(job, "stripe", work)
+            await _Processing(job, stripe, len(work), gate).run(work)
+    finally:
+        counts = _count(job, records)
+    if gate.error is not None:
+        raise gate.error
+    sentence = (
+        f"{counts['succeeded']} payments succeeded, {counts['authorized']} are held, "
+        f"{counts['awaiting_customer']} wait for the customer, {counts['declined']} were declined."
+    )
+    return answer(sentence, {"handle": records.name, **counts}, records.entries)
+
+
+@tool
+async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Capture the payments of this dataset that are authorized and held, each once and in full.
+
+    Args:
+        dataset: Handle of the payments, after they were processed.
+
+    Returns:
+        How many were held, captured now and captured by an earlier run, and the exceptions.
+
+    Raises:
+        VendorError: Stripe could not be reached or did not let us in.
+    """
+    records = take(job, dataset, ROOT)
+    held = [entry for entry in _paid(records) if entry.data["status"] == "requires_capture"]
+    work = [entry for entry in held if not steps.is_done(entry, "capture")]
+
+    async def capture(stripe: Integration, entry: Entry) -> None:
+        performed = await stripe.perform(
+            "capture_payment", {"payment_intent_id": entry.data["intent"]}, reference=job.reference(entry.reference)
+        )
+        steps.note(entry, "capture", performed)
+        if performed.value is not None:
+            payments.keep(entry, performed.value)
+        if performed.error is not None:
+            raise performed.error
+
+    try:
+        await _step(job, "capture", work, capture)
+    finally:
+        done = Counter(steps.status(entry, "capture") for entry in _paid(records))
+        source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "capture_payment"}
+        job.fact("payments.captures_confirmed", done["confirmed"], "payments", **source)
+        job.fact("payments.captures_failed", done["failed"] + done["unknown"], "payments", **source)
+        _count(job, records)
+    data = {"handle": records.name, "held": len(held), "captured": done["confirmed"], "skipped": done["skipped"]}
+    sentence = f"{len(held)} payments were held; {done['confirmed']} captured, {done['skipped']} by an earlier run."
+    return answer(sentence, data, records.entries)
+
+
+@tool
+async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Give back the payments of this dataset whose records ask for a refund, in whole or in part, each once.
+
+    Args:
+        dataset: Handle of the payments, after they were processed and captured.
+
+    Returns:
+        How many refunds were requested, given now and given by an earlier run, and the exceptions.
+
+    Raises:
+        VendorError: Stripe could not be reached or did not let us in.
+    """
+    records = take(job, dataset, ROOT)
+    requested = [entry for entry in _valid(records) if entry.data["refund"] is not None]
+    work = [
+        entry for entry in requested if entry.data.get("status") == "succeeded" and not steps.is_done(entry, "refund")
+    ]
+    for entry in requested:
+        if entry.data.get("intent") and entry.data["status"] != "succeeded":
+            status = entry.data["status"]
+            job.note(f"{entry.place}: a refund was asked for, but the payment is {status}: none was given.")
+
+    async def refund(stripe: Integration, entry: Entry) -> None:
+        asked = {"payment_intent_id": entry.data["intent"]}
+        if entry.data["refund"] is not True:
+            asked["amount"] = entry.data["refund"]
+        performed = await stripe.perform("refund_payment", asked, reference=job.reference(entry.reference))
+        steps.note(entry, "refund", performed)
+        if performed.value is not None:
+            entry.data["refunded"] = performed.value["amount"]
+        if performed.error is not None:
+            raise performed.error
+
+    try:
+        await _step(job, "refund", work, refund)
+    finally:
+        done = Counter(steps.status(entry, "refund") for entry in requested)
+        source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "refund_payment"}
+        job.fact("payments.refunds_requested", len(requested), "refunds", kind="dataset", dataset=records.name)
+        job.fact("payments.refunds_confirmed", done["confirmed"], "refunds", **source)
+        job.fact("payments.refunds_failed", done["failed"] + done["unknown"], "refunds", **source)
+        _count(job, records)
+    given, skipped = done["confirmed"], done["skipped"]
+    data = {"handle": records.name, "requested": len(requested), "refunded": given, "skipped": skipped}
+    sentence = f"{len(requested)} refunds were asked for; {given} given, {skipped} by an earlier run."
+    return answer(sentence, data, records.entries)
+
+
+@tool
+async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
+    """Read every payment of the dataset back from Stripe and compare amounts, currencies and statuses, to the cent.
+
+    Args:
+        dataset: Handle of the payments, after they were processed.
+
+    Returns:
+        Per currency what was requested, is held, was captured and refunded, in minor units; and the differences.
+
+    Raises:
+        VendorError: Stripe could not be reached.
+    """
+    records = take(job, dataset, ROOT)
+    await _check(job, records)
+    everything = whole(job, records)
+    removed = sum(entry.rule == "card_data" for entry in everything)
+    evidence = f"{len(everything)} records searched for card numbers and security codes; {removed} refused and removed"
+    job.check("No card data in records", removed == 0, evidence)
+    paid = _paid(records)
+    stripe = await connect(job, "stripe", ()) if paid else None
+    found = await reconcile(job, stripe, _valid(records), paid)
+    sentence = f"{found['matched']} of {found['payments']} payments agree with Stripe; {found['mismatched']} differ."
+    return answer(sentence, {"handle": records.name, **found})
+
+
+class _Processing:
+    """Sends payments; the customer of an address is looked up or created once, however many payments name it."""
+
+    def __init__(self, job: Job, stripe: Integration, expected: int, gate: Gate) -> None:
+        self.job, self.stripe, self.expected, self.gate = job, stripe, expected, gate
+        self.done = 0
+        self.created = 0
+        self._customers: dict[str, asyncio.Task[tuple[str, str | None]]] = {}
+
+    async def run(self, work: list[Entry]) -> None:
+        try:
+            await each(work, self._one, at_once=AT_ONCE)
+        finally:
+            await asyncio.gather(*self._customers.values(), return_exceptions=True)
+            known = self.job.run.facts.get("payments.customers_created", self.job.task)
+            created = self.created + (known.value if known is not None else 0)
+            source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "create_customer"}
+            self.job.fact("payments.customers_created", created, "customers", **source)
+
+    async def _one(self, entry: Entry) -> None:
+        if self.gate.closed and self.gate.error is not None:
+            steps.fail(entry, "create", self.gate.error, prefix="not sent: ")
+            return
+        try:
+            customer, key = await self._customer(entry.data["customer_email"])
+        except NewFuseError as exc:
+            self.gate.note(exc)
+            prefix = "its customer could be neither found nor created: "
+            steps.fail(entry, "create", _certain(exc), prefix=prefix)
+            return
+        if key is not None and key not in entry.keys:
+            entry.keys = (*entry.keys, key)
+        try:
+            performed = await self.stripe.perform(
+                "create_payment_intent", self._asked(entry, customer), reference=self.job.reference(entry.reference)
+            )
+        except NewFuseError as exc:
+            self.gate.note(exc)
+            steps.fail(entry, "create", exc)
+            return
+        steps.note(entry, "create", performed)
+        if performed.value is not None and not steps.is_done(entry, "capture"):
+            payments.keep(entry, performed.value)
+            self._say_what_is_missing(entry)
+        entry.data["declined"] = isinstance(performed.error, Declined)
+        if performed.error is None:
+            self.gate.passed()
+        else:
+            self.gate.note(performed.error)
+        self.done += 1
+        self.job.progress(self.done, self.expected, "payments")
+
+    def _asked(self, entry: Entry, customer: str) -> dict[str, Any]:
+        data = entry.data
+        asked = {
+            "amount": data["amount"],
+            "currency": data["currency"],
+            "customer": customer,
+            "customer_email": data["customer_email"],
+            "description": data["description"],
+            "metadata": data["metadata"] or None,
+            "capture_method": data["capture_method"],
+        }
+        method = data["payment_method"] or (TEST_METHOD if self.job.run.mode == "sandbox" else None)
+        return asked if method is None else {**asked, "payment_method": method, "confirm": True}
+
+    def _say_what_is_missing(self, entry: Entry) -> None:
+        status = entry.data["status"]
+        if status == "requires_payment_method":
+            self.job.note(f"{entry.place}: created, but no money was taken: the customer has to give a payment method.")
+        elif status == "requires_action":
+            self.job.note(f"{entry.place}: no money was taken yet: the customer has to authenticate the payment.")
+
+    async def _customer(self, address: str) -> tuple[str, str | None]:
+        """Return the id of the address's customer, and the ledger's key if one was created."""
+        if address not in self._customers:
+            self._customers[address] = asyncio.ensure_future(self._find_or_create(address))
+        return await asyncio.shield(self._customers[address])
+
+    async def _find_or_create(self, address: str) -> tuple[str, str | None]:
+        found = await self.stripe.execute("list_customers", {"email": address})
+        if found:
+            return found[-1]["id"], None  # the oldest, so that every run means the same one
+        performed = await self.stripe.perform(
+            "create_customer", {"email": address}, reference=self.job.reference(address)
+        )
+        if performed.error is not None:
+            raise performed.error
+        self.created += performed.status.value == "confirmed"
+        return performed.value["id"], performed.key
+
+
+def _certain(error: NewFuseError) -> NewFuseError:
+    """Return an error that says that the payment was not sent, whatever became of its customer."""
+    if disposition_of(error) is not Disposition.UNKNOWN:
+        return error
+    return NewFuseError(error.for_model, for_log=error.for_log)
+
+
+async def _step(job: Job, step: str, work: list[Entry], do: Any) -> None:
+    """Do one step of payments that are there; failures are kept with each, and a vendor that is down is raised."""
+    if not work:
+        return
+    gate = Gate()
+    done = 0
+    try:
+        stripe = await job.integration("stripe")
+    except NewFuseError as exc:
+        for entry in work:
+            steps.fail(entry, step, exc)
+        raise
+
+    async def one(entry: Entry) -> None:
+        nonlocal done
+        if gate.closed and gate.error is not None:
+            steps.fail(entry, step, gate.error, prefix="not sent: ")
+            return
+        try:
+            await do(stripe, entry)
+        except NewFuseError as exc:
+            gate.note(exc)
+            if steps.status(entry, step) is None:
+                steps.fail(entry, step, exc)
+        else:
+            gate.passed()
+        done += 1
+        job.progress(done, len(work), f"payments to {step}")
+
+    await each(work, one, at_once=AT_ONCE)
+    if gate.error is not None:
+        raise gate.error
+
+
+async def _check(job: Job, records: Dataset) -> None:
+    extra: Counter[str] = Counter()
+    async for entry in unread(job, records, "validating payments"):
+        payments.check(entry, extra)
+    note_extra(job, ROOT, extra)
+    everything = whole(job, records)
+    payments.refuse_ambiguous(everything.entries)
+    states = Counter(_standing(entry) for entry in everything)
+    source = {"kind": "dataset", "dataset": everything.name}
+    job.fact("payments.records", len(everything), "records", **source)
+    job.fact("payments.records_valid", states["valid"], "records", **source)
+    job.fact("payments.records_invalid", states["invalid"], "records", **source)
+
+
+def _standing(entry: Entry) -> str:
+    if entry.disposition is Disposition.REJECTED and entry.rule in payments.OWN_RULES:
+        return "invalid"
+    if entry.disposition is Disposition.DUPLICATE:
+        return "duplicate"
+    return "valid" if entry.reference else "unread"
+
+
+def _valid(records: Dataset) -> list[Entry]:
+    return [entry for entry in records if _standing(entry) == "valid"]
+
+
+def _paid(records: Dataset) -> list[Entry]:
+    return [entry for entry in _valid(records) if entry.data.get("intent")]
+
+
+def _to_create(entry: Entry) -> bool:
+    """Say whether a payment is still to be sent: a declined one is tried again by the next run, not by this."""
+    return entry.disposition in OPEN and not steps.is_done(entry, "create") and not entry.data.get("declined")
+
+
+def _count(job: Job, records: Dataset) -> dict[str, Any]:
+    """Count how far the payments have come, and record it as facts of the whole dataset."""
+    everything = whole(job, records)
+    valid = _valid(everything)
+    statuses = Counter(entry.data.get("status") for entry in valid)
+    states = everything.counts()
+    declined = sum(bool(entry.data.get("declined")) for entry in valid)
+    taken, held = statuses["succeeded"], statuses["requires_capture"]
+    counts = {
+        "succeeded": taken,
+        "authorized": held,
+        "awaiting_customer": statuses["requires_payment_method"] + statuses["requires_action"],
+        "processing": statuses["processing"],
+        "declined": declined,
+        "failed": states["failed"],
+        "unknown": states["unknown"],
+        "skipped": states["skipped"],
+        "rejected": states["rejected"],
+        "duplicate": states["duplicate"],
+    }
+    effects = {"kind": "effects", "integration": "stripe", "action": "create_payment_intent"}
+    accounts = {"kind": "dataset", "dataset": everything.name}
+    for name, count in counts.items():
+        job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else effects))
+    job.fact("payments.success_rate", percent(taken + held, len(valid)), "%", kind="derived", dataset=everything.name)
+    return counts
+
+
+TOOLS: list[Tool] = [validate_payments, process_payments, capture_payments, refund_payments, reconcile_payments]

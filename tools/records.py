@@ -1,0 +1,141 @@
+"""Reads records as they come: a typed model where they fit, a rejection that names the field where they do not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from newfuse import Dataset, Disposition, Entry, InvalidArguments, Job
+from tools.outcome import cut
+
+M = TypeVar("M", bound="InputRecord")
+
+TURN = 200  # records handled before the other tasks of the run get their turn: some 10 ms
+PROBLEMS_NAMED = 3  # per record
+EXTRA_KEYS_NAMED = 10
+DIGEST_LENGTH = 32  # hexadecimal digits: 128 bits
+KEY_LENGTH = 40  # characters of an unknown key that are repeated in a note
+
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""A whole number of 64 bits: what every vendor can read."""
+
+ROOTS = frozenset({"customers", "payments", "email_campaigns", "analytics_events"})
+"""The lists of the input file; a tool for one of them refuses another's records."""
+
+
+class InputRecord(BaseModel):
+    """Base of the input models: strict types (a numeric text is no number), and no infinities."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+def take(job: Job, handle: str, root: str) -> Dataset:
+    """Return the dataset of a handle, if its records are of the kind that a tool works on.
+
+    Raises:
+        InvalidArguments: There is no such dataset, or it holds records of another kind.
+    """
+    dataset = job.dataset(handle)
+    wrong = {entry.root for entry in dataset} & (ROOTS - {root})
+    if wrong or (handle in ROOTS and handle != root):
+        held = ", ".join(sorted(wrong)) or handle
+        raise InvalidArguments("dataset", [("dataset", f"{handle!r} holds {held}; this tool works on {root}")])
+    return dataset
+
+
+def whole(job: Job, dataset: Dataset) -> Dataset:
+    """Return the dataset that this one was derived from in the beginning: what shares are measured against."""
+    while dataset.derived_from is not None and job.run.datasets.has(dataset.derived_from):
+        dataset = job.dataset(dataset.derived_from)
+    return dataset
+
+
+def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
+    """Return a record as a model, or settle it as rejected and return None.
+
+    Args:
+        model: What it should look like.
+        entry: The record.
+        extra: Counts the keys that the model does not know; they are left out.
+    """
+    row = entry.data
+    if not isinstance(row, dict):
+        reject(entry, "not_an_object", "", f"must be an object, and is {_kind(row)}")
+        return None
+    known = {alias for name, field in model.model_fields.items() for alias in (name, field.alias) if alias}
+    extra.update(cut(str(key), KEY_LENGTH) for key in row if key not in known)
+    try:
+        return model.model_validate(row)
+    except ValidationError as exc:
+        problems = exc.errors(include_url=False, include_input=False, include_context=False)
+        named = [f"{_field(problem['loc'])}: {problem['msg']}" for problem in problems[:PROBLEMS_NAMED]]
+        more = f"; and {len(problems) - PROBLEMS_NAMED} more" if len(problems) > PROBLEMS_NAMED else ""
+        entry.settle(Disposition.REJECTED, f"{entry.place}: {'; '.join(named)}{more}", rule="invalid_field")
+        return None
+
+
+def reject(entry: Entry, rule: str, field: str, problem: str) -> None:
+    """Settle a record as not fit to be sent, naming its place and field."""
+    where = f"{field}: " if field else ""
+    entry.settle(Disposition.REJECTED, f"{entry.place}: {where}{problem}", rule=rule)
+
+
+def digest(contents: Any) -> str:
+    """Return what tells one record's contents from another's: the same for the same contents, in every run."""
+    text = json.dumps(contents, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def refuse_contradictions(entries: Iterable[Entry]) -> None:
+    """Settle records that carry the reference of an earlier one: the same again, or a contradiction.
+
+    Expects `digest` in their data.
+    """
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if not entry.reference or entry.disposition in {Disposition.REJECTED, Disposition.DUPLICATE}:
+            continue
+        earlier = first.setdefault(entry.reference, entry)
+        if earlier is entry or entry.disposition is not Disposition.PENDING:
+            continue
+        if earlier.data["digest"] == entry.data["digest"]:
+            entry.settle(Disposition.DUPLICATE, f"is {earlier.place} again, by its reference", rule="duplicate")
+        else:
+            problem = f"{entry.reference[:80]!r} is also that of {earlier.place}, which has other contents"
+            reject(entry, "reference_conflict", "reference", problem)
+
+
+def note_extra(job: Job, root: str, extra: Counter[str]) -> None:
+    """Say in the report which keys of the records were not used."""
+    if extra:
+        named = ", ".join(f"{key} ({count})" for key, count in extra.most_common(EXTRA_KEYS_NAMED))
+        more = f" and {len(extra) - EXTRA_KEYS_NAMED} others" if len(extra) > EXTRA_KEYS_NAMED else ""
+        job.note(f"Keys of {root} that are not known and were kept out: {named}{more}.")
+
+
+async def unread(job: Job, entries: Iterable[Entry], note: str) -> AsyncIterator[Entry]:
+    """Iterate over the records that no tool has read yet, letting other tasks work in between.
+
+    A record that was read has a reference; one that was found unfit is no longer pending.
+    """
+    fresh = [entry for entry in entries if not entry.reference and entry.disposition is Disposition.PENDING]
+    for done, entry in enumerate(fresh):
+        if done % TURN == 0:
+            job.progress(done, len(fresh), note)
+            await asyncio.sleep(0)
+        yield entry
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}
+    return "null" if value is None else names.get(type(value), "something else")
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return cut(".".join(str(part) for part in location), 80) or "record"
