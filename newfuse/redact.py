@@ -24,15 +24,15 @@ SECRET_VALUES = re.compile(
     r"|(?<![A-Za-z0-9])pat-[A-Za-z0-9-]{8,}"  # HubSpot private-app tokens
     r"|(?<![0-9a-f])[0-9a-f]{32}-us\d{1,3}"  # Mailchimp keys
     r"|(?<![A-Za-z0-9])ya29\.[A-Za-z0-9_-]{8,}"  # Google access tokens,
-    r"|(?<![A-Za-z0-9/])1//0[A-Za-z0-9_-]{20,}"  # refresh tokens,
+    r"|(?<![A-Za-z0-9])1//0[A-Za-z0-9_-]{20,}"  # refresh tokens,
     r"|(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"  # API keys
     r"|(?<![A-Za-z0-9])GOCSPX-[A-Za-z0-9_-]{20,}"  # and client secrets
     r"|(?<![A-Za-z0-9])sk-(?:ant-|proj-)?[A-Za-z0-9_-]{16,}"  # OpenAI and Anthropic keys
     r"|(?<![A-Za-z0-9])hf_[A-Za-z0-9]{16,}"  # Hugging Face tokens
     r"|(?<![A-Za-z0-9])x(?:ox[a-z]|app)-[A-Za-z0-9-]{8,}"  # Slack tokens
-    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # signed JSON web tokens
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # signed JSON web tokens
     # Credentials after the name of their scheme; "basic settings" is English.
-    r"|\b(?i:bearer|basic)\s+(?=[A-Za-z0-9+/._~=-]*[A-Z0-9=]|\S{20})[A-Za-z0-9+/._~=-]{8,}"
+    r"|\b(?i:bearer|basic)\s+(?=[A-Za-z0-9+/._~=-]*[A-Z0-9=]|[a-z]{20})[A-Za-z0-9+/._~=-]{8,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user and password in a URL
 )
 
@@ -45,9 +45,14 @@ _NAMED_VALUES = re.compile(
 )
 
 
+# 13 to 19 digits, by themselves or in groups (ISO/IEC 7812-1); the check digit tells a card from another number.
+_CARD_NUMBERS = re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d){9,15}(?![\d.]\d|\d)")
+
+
 def redact_text(text: str) -> str:
-    """Return the text with everything that looks like a credential masked."""
-    return _NAMED_VALUES.sub(_keep_name, SECRET_VALUES.sub(MASK, text))
+    """Return the text with everything that looks like a credential or a payment card's number masked."""
+    masked = _NAMED_VALUES.sub(_keep_name, SECRET_VALUES.sub(MASK, text))
+    return _CARD_NUMBERS.sub(lambda found: MASK if _is_card_number(found[0]) else found[0], masked)
 
 
 def redact(value: JSON) -> JSON:
@@ -68,3 +73,10 @@ def redact(value: JSON) -> JSON:
 
 def _keep_name(found: re.Match[str]) -> str:
     return f"{found['name'] or found['quoted'] or found['header']}{MASK}"
+
+
+def _is_card_number(text: str) -> bool:
+    """Say whether the digits end in the right check digit (Luhn, ISO/IEC 7812-1 annex B)."""
+    digits = [int(char) for char in text if char.isdigit()]
+    doubled = [digit * 2 if place % 2 else digit for place, digit in enumerate(reversed(digits))]
+    return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0  # noqa: PLR2004 - digits

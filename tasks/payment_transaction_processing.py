@@ -1,16 +1,21 @@
 """Payments: created and confirmed once, captured, refunded where asked, and reconciled with what the vendor shows."""
 
 from agents.payment_processor import payment_processor
-from newfuse import Brief, Procedure, Task, call, runbook
+from newfuse import Brief, Procedure, Task, ToolFailed, call, runbook
 
 
 @runbook
 def procedure(_brief: Brief) -> Procedure:
     """Validate, process, capture what is authorized, refund what is asked for, then reconcile with the vendor."""
     valid = yield call("validate_payments", dataset="payments")
-    yield call("process_payments", dataset=valid["handle"])
-    yield call("capture_payments", dataset=valid["handle"])
-    yield call("refund_payments", dataset=valid["handle"])
+    try:
+        yield call("process_payments", dataset=valid["handle"])
+        yield call("capture_payments", dataset=valid["handle"])
+        yield call("refund_payments", dataset=valid["handle"])
+    except ToolFailed:
+        # Money may have moved before it failed: what the vendor shows is compared all the same.
+        yield call("reconcile_payments", dataset=valid["handle"])
+        raise
     yield call("reconcile_payments", dataset=valid["handle"])
     return "Payments were processed, captured and refunded as asked, and reconciled with what the vendor shows."
 

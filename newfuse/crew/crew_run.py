@@ -27,9 +27,9 @@ from newfuse.crew.task_run import Performer, Performers, run_task, skipped
 from newfuse.crew.watch import Harmless, RunStarted, Watcher
 from newfuse.crew.workflow import run_workflow
 from newfuse.effects import Ledger
-from newfuse.errors import ConfigurationError
-from newfuse.http.record import CallRecord
 from newfuse.environment import Environment
+from newfuse.errors import ConfigurationError, MissingCredential
+from newfuse.http.record import CallRecord
 from newfuse.integrations import IntegrationRegistry, integration_in
 from newfuse.report import RunOutput, write_reports
 from newfuse.report.facts import FactBook
@@ -194,10 +194,18 @@ def _registry(
     crew: Crew, environment: Environment, ledger: Ledger, record: Callable[[CallRecord], None]
 ) -> IntegrationRegistry:
     registry = IntegrationRegistry()
+    missing: list[MissingCredential] = []
     for slug in crew.integrations:
         integration = integration_in(environment, slug, ledger=ledger, recorder=record)
-        integration.credentials()  # a missing one is found before anything is begun
+        try:
+            integration.credentials()  # a missing one is found before anything is begun
+        except MissingCredential as exc:
+            missing.append(exc)
         registry.register_integration(integration)
+    if len(missing) > 1:  # all at once, so that nobody has to find them one by one
+        raise ConfigurationError(" ".join(exc.for_model for exc in missing))
+    if missing:
+        raise missing[0]
     return registry
 
 

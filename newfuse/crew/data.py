@@ -35,6 +35,8 @@ def read_data(path: Path) -> Rows:
     except json.JSONDecodeError as exc:
         where = f"{place}, line {exc.lineno} column {exc.colno}"
         raise InvalidData(f"is not valid JSON: {exc.msg}.", place=where) from None
+    except ValueError:  # Python reads no whole number of more than 4,300 digits
+        raise InvalidData("holds a number of too many digits to be data.", place=place) from None
     except RecursionError:
         raise InvalidData("is nested too deeply to be data.", place=place) from None
     return check_data(content, place=place)

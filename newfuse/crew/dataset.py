@@ -10,15 +10,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from newfuse.errors import InvalidArguments
-from newfuse.redact import redact
+from newfuse.redact import redact, redact_text
 
 SAMPLE_ROWS = 2  # enough to recognize the shape; more would be the model's tokens growing with the data
 SAMPLE_TEXT = 80  # characters of one value in a sample or an exception
-SAMPLE_FIELDS = 40  # fields of one object; no vendor's record here has more
-SAMPLE_ITEMS = 10  # items of one list
+SAMPLE_FIELDS = 40  # fields of one record; no vendor's record here has more
+SAMPLE_ITEMS = 10  # items of a list or an object in it
+SAMPLE_DEPTH = 3  # levels of nesting: a record's own fields, and objects and lists in them
+SECRET_REACH = 4 * SAMPLE_TEXT  # characters that are searched for secrets: one that begins in the sample ends in these
 SAMPLE_SIZE = 2_000  # characters of one sample row: nesting multiplies the limits above
 
 
@@ -110,7 +113,8 @@ class Dataset:
     def describe(self) -> dict[str, Any]:
         """Say what a model may know of the data: its handle, count, fields and a few shortened rows."""
         rows = [entry.data for entry in self.entries[:SAMPLE_ROWS]]
-        fields = sorted({str(shorten(name)) for row in rows if isinstance(row, dict) for name in row})
+        named = (name for row in rows if isinstance(row, dict) for name in islice(row, SAMPLE_FIELDS))
+        fields = sorted({str(shorten(name)) for name in named})
         return {
             "handle": self.name,
             "records": len(self),
@@ -150,19 +154,23 @@ class Datasets:
         return list(self._by_name)
 
 
-def shorten(value: Any) -> Any:
-    """Return a copy of a JSON value with long texts cut, for samples and messages."""
+def shorten(value: Any, depth: int = SAMPLE_DEPTH) -> Any:
+    """Return a copy of a JSON value for samples and messages: long texts cut, secrets masked, few items, few levels."""
     if isinstance(value, str):
-        return value if len(value) <= SAMPLE_TEXT else f"{value[:SAMPLE_TEXT]}… ({len(value)} characters)"
+        shown = redact_text(value[:SECRET_REACH])
+        return shown if len(value) <= SAMPLE_TEXT else f"{shown[:SAMPLE_TEXT]}… ({len(value)} characters)"
+    if isinstance(value, (dict, list)) and depth == 0:
+        return "…"
     if isinstance(value, dict):
-        return {shorten(name): shorten(inner) for name, inner in list(value.items())[:SAMPLE_FIELDS]}
+        shown_fields = SAMPLE_FIELDS if depth == SAMPLE_DEPTH else SAMPLE_ITEMS
+        return {shorten(name): shorten(inner, depth - 1) for name, inner in islice(value.items(), shown_fields)}
     if isinstance(value, list):
-        return [shorten(inner) for inner in value[:SAMPLE_ITEMS]]
+        return [shorten(inner, depth - 1) for inner in value[:SAMPLE_ITEMS]]
     return value
 
 
 def _sample(row: Any) -> Any:
-    """Return a row as a model may see it: without what looks like a secret, and never larger than a sample."""
-    shown = shorten(redact(row))
+    """Return a row as a model may see it: without what stands under a secret's name, and never larger than a sample."""
+    shown = redact(shorten(row))
     text = json.dumps(shown, ensure_ascii=False, default=str)
     return shown if len(text) <= SAMPLE_SIZE else f"{text[:SAMPLE_SIZE]}… (cut)"

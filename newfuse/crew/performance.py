@@ -50,8 +50,8 @@ class Watch(AgentMiddleware):
         super().__init__()
         self.limit = limit
         self.calls = 0
-        self.input_tokens = 0
-        self.output_tokens = 0
+        self.input_tokens: int | None = 0
+        self.output_tokens: int | None = 0
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -70,9 +70,11 @@ class Watch(AgentMiddleware):
 
     def _count(self, message: AIMessage) -> None:
         usage = message.usage_metadata
-        if usage is not None:
-            self.input_tokens += usage["input_tokens"]
-            self.output_tokens += usage["output_tokens"]
+        if usage is None or self.input_tokens is None or self.output_tokens is None:
+            self.input_tokens = self.output_tokens = None  # one answer without a count leaves the sum unknown
+            return
+        self.input_tokens += usage["input_tokens"]
+        self.output_tokens += usage["output_tokens"]
 
 
 @dataclass(slots=True)

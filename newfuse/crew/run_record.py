@@ -45,6 +45,7 @@ WINDOW = timedelta(hours=24)
 LAST_SYNC_AT = "crm.last_sync_at"
 EMAILS_SENT, EMAILS_BOUNCED = "email.emails_sent", "email.bounces"
 EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
+EVENTS_SKIPPED = "analytics.events_skipped"  # valid, and sent by an earlier run: not missing from this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
     since = finished_at - WINDOW
     statistics = await run_statistics(store, run.run_id)
     by_task = await calls_by_task(store, run.run_id)
-    window = await window_statistics(store, since, finished_at)
+    window = await window_statistics(store, since, finished_at, mode=frame.environment.mode)
     health = {
         slug: HealthReading(ok=one.ok, latency_ms=one.latency_ms, at=one.at, error=one.error)
         for slug, one in run.registry.last_health.items()
@@ -222,7 +223,9 @@ def _events(facts: FactBook) -> EventCounts | None:
     validated, sent, seen = (_value(facts, name) for name in (EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN))
     if not (isinstance(validated, int) and isinstance(sent, int)):
         return None
-    return EventCounts(validated, sent, seen if isinstance(seen, int) else None)
+    skipped = _value(facts, EVENTS_SKIPPED)
+    to_send = validated - skipped if isinstance(skipped, int) else validated
+    return EventCounts(to_send, sent, seen if isinstance(seen, int) else None)
 
 
 def _value(facts: FactBook, name: str) -> JSON:

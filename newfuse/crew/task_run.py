@@ -15,7 +15,7 @@ from langgraph.errors import GraphBubbleUp
 from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import brief, reminder, task_text
 from newfuse.crew.completeness import outstanding_work, unconfirmed
-from newfuse.crew.dataset import Dataset, Disposition, shorten
+from newfuse.crew.dataset import Dataset, Disposition, Entry, shorten
 from newfuse.crew.job import Job, RunContext
 from newfuse.crew.models import RUNBOOK
 from newfuse.crew.performance import Conversation, perform
@@ -36,6 +36,7 @@ from newfuse.report.results import (
 )
 
 _log = logger("crew")
+REASON_LENGTH = 300  # characters of one record's reason in a report: a vendor's sentence with its way out
 RUNBOOK_LIMIT = 200  # steps of a runbook: far above the longest, so that one that never ends is stopped and named
 
 EXCEPTIONAL = set(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
@@ -214,20 +215,34 @@ async def _effects(job: Job) -> Callable[[Callable[[str], bool]], EffectCounts]:
     return count
 
 
+def _reason(entry: Entry) -> str | None:
+    """Return why, for people: long enough to keep the way out that it names."""
+    if entry.reason is None:
+        return None
+    text = redact_text(entry.reason)
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]}… ({len(text)} characters)"
+
+
 def _account(dataset: Dataset) -> DatasetAccount:
     exceptional = [entry for entry in dataset if entry.disposition in EXCEPTIONAL]
     return DatasetAccount(
         name=dataset.name,
         total=len(dataset),
         counts=dataset.counts(),
-        rules=dict(Counter(entry.rule for entry in exceptional if entry.rule is not None)),
+        rules=dict(
+            Counter(
+                entry.rule
+                for entry in exceptional
+                if entry.disposition is Disposition.REJECTED and entry.rule is not None
+            )
+        ),
         exceptions=[
             RecordException(
                 place=entry.place,
                 reference=str(shorten(entry.reference)),
                 disposition=entry.disposition.value,
                 rule=entry.rule,
-                reason=str(shorten(redact_text(entry.reason))) if entry.reason is not None else None,
+                reason=_reason(entry),
             )
             for entry in exceptional[:EXCEPTIONS_SHOWN]
         ],

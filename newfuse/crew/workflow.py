@@ -62,10 +62,9 @@ async def run_workflow(tasks: Sequence[Task], run_task: RunTask, skip: Skip) -> 
 
     graph = StateGraph(CrewState)
     for task in tasks:
-        name = f"task {task.name}"  # LangGraph refuses a node that is called like a key of the state
-        graph.add_node(name, node(task))
-        graph.add_edge(START, name)
-        graph.add_edge(name, END)
+        graph.add_node(task.name, node(task))
+        graph.add_edge(START, task.name)
+        graph.add_edge(task.name, END)
     try:
         await graph.compile(name="crew").ainvoke({"outcomes": {}})
     finally:

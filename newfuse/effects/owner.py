@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 FOLDER = "alive"
 SUFFIX = ".lock"
 
+_in_memory: set[str] = set()
+"""Owners of this process whose store is in memory: no other process can see their intents, no file has to tell."""
+
 
 class Owner:
     """This process, as the ledger knows it."""
@@ -33,7 +36,10 @@ class Owner:
 
         Called within a write transaction: taking turns there, no two processes create, probe and remove at once.
         """
-        if self._folder is None or self._lock is not None:
+        if self._folder is None:
+            _in_memory.add(self.id)
+            return
+        if self._lock is not None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self._path(self.id), thread_local=False)
@@ -43,6 +49,7 @@ class Owner:
 
     def release(self) -> None:
         """Let go of the lock; intents left open are then known to be nobody's."""
+        _in_memory.discard(self.id)
         if self._lock is not None and self._folder is not None:
             lock, self._lock = self._lock, None
             lock.release()
@@ -50,7 +57,7 @@ class Owner:
 
     def is_alive(self, owner: str) -> bool:
         """Say whether the process of that id still runs."""
-        if owner == self.id:
+        if owner == self.id or owner in _in_memory:
             return True
         if self._folder is None or not self._path(owner).exists():
             return False

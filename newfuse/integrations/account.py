@@ -20,6 +20,7 @@ from newfuse.integrations.config import IntegrationConfig
 from newfuse.integrations.credentials import find_credentials
 from newfuse.integrations.defaults import process_call_log
 from newfuse.integrations.health import Health
+from newfuse.integrations.schema import problems_of
 from newfuse.types import IntegrationType
 
 
@@ -93,7 +94,7 @@ class VendorAccount:
         try:
             return IntegrationConfig(**{**facts, **settings})
         except ValidationError as exc:  # its own text repeats the values
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors(include_input=False))
+            problems = "; ".join(f"{place}: {problem}" for place, problem in problems_of(exc, whole="settings"))
             raise ConfigurationError(f"{self.slug}: {problems}") from None
 
     @property

@@ -78,12 +78,21 @@ def check_arguments(signature: Signature, given: dict[str, Any], *, what: str) -
     try:
         checked = signature.arguments.model_validate(given)
     except ValidationError as exc:
-        problems = [
-            (".".join(str(part) for part in error["loc"]) or "arguments", error["msg"])
-            for error in exc.errors(include_url=False, include_input=False)
-        ]
-        raise InvalidArguments(what, problems) from None  # the cause would repeat the values
+        raise InvalidArguments(what, problems_of(exc)) from None  # the cause would repeat the values
     return {name: getattr(checked, name) for name in signature.arguments.model_fields}
+
+
+def problems_of(error: ValidationError, *, whole: str = "arguments") -> list[tuple[str, str]]:
+    """Return (place, what is wrong) pairs, without the values that pydantic's own text repeats.
+
+    Args:
+        error: Pydantic's.
+        whole: Place of a problem that concerns no single field.
+    """
+    return [
+        (".".join(str(part) for part in problem["loc"]) or whole, problem["msg"])
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
 
 
 def _text(document: Any) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy import ColumnElement, select
 
 from newfuse.observe.statistics import CallStatistics, EndpointStatistics, nearest_rank
-from newfuse.store.schema import calls
+from newfuse.store.schema import calls, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -55,13 +55,16 @@ async def calls_by_task(store: Store, run_id: str) -> dict[str, CallStatistics]:
     return _grouped(rows, lambda row: str(row.task or ""))
 
 
-async def window_statistics(store: Store, since: datetime, until: datetime | None = None) -> dict[str, CallStatistics]:
-    """Return the statistics of a window of time, by integration, over all runs, sandbox and live alike.
+async def window_statistics(
+    store: Store, since: datetime, until: datetime | None = None, *, mode: str | None = None
+) -> dict[str, CallStatistics]:
+    """Return the statistics of a window of time, by integration.
 
     Args:
         store: Where the calls are recorded.
         since: Beginning of the window, included (aware).
         until: End of the window, included; None for now.
+        mode: Only the calls of runs of this mode, `sandbox` or `live`; None takes all calls, those outside of runs too.
 
     Returns:
         Only the integrations that were called; one that is missing has no data.
@@ -69,6 +72,8 @@ async def window_statistics(store: Store, since: datetime, until: datetime | Non
     where = [calls.c.started_at >= _stamp(since)]
     if until is not None:
         where.append(calls.c.started_at <= _stamp(until))
+    if mode is not None:
+        where.append(calls.c.run_id.in_(select(runs.c.run_id).where(runs.c.mode == mode)))
     return _grouped(await _rows(store, *where), lambda row: str(row.integration))
 
 

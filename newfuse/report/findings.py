@@ -105,13 +105,6 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
             next_step="Remove the cause named there and run again: what is confirmed is not sent twice.",
             rests_on=rests_on,
         )
-    elif outcome.status is TaskStatus.WAITING:
-        yield Finding(
-            urgency=Urgency.CRITICAL,
-            what=f"{title} is waiting for an approval.",
-            next_step="Decide with `newfuse runs approvals`.",
-            rests_on=rests_on,
-        )
     elif outcome.status is TaskStatus.SKIPPED:
         why = f": {harmless(outcome.error)}" if outcome.error else "."
         yield Finding(

@@ -72,7 +72,7 @@ class RunRecord(_Model):
         statistics: Of this run's calls, by integration.
         task_statistics: Of this run's calls, by task.
         endpoints: The endpoints really called, by task.
-        window: Statistics of the calls since `window_since`, by integration, over all runs.
+        window: Statistics of the calls since `window_since`, by integration, over all runs of this mode.
         window_since: Beginning of that window; it ends with the run.
         alerts: The alerts, evaluated.
         auth: Type of authentication in use, by integration.

@@ -123,7 +123,7 @@ class Observations(_Model):
     window_since: datetime
     """Beginning of the window; it ends with the run."""
     window: dict[str, CallStatistics]
-    """By integration, all runs of the store; one that is missing has no data."""
+    """By integration, all runs of this mode in the store; one that is missing has no data."""
     alerts: list[Alert]
 
 
@@ -165,8 +165,9 @@ class Performance(_Model):
     why: str
     model_calls: int = 0
     tool_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: int | None = 0
+    """None when the model's server did not say."""
+    output_tokens: int | None = 0
     ended: str = "done"
     """`done`, `stopped: …` (a limit), or `failed: …`."""
 
@@ -196,7 +197,7 @@ class DatasetAccount(_Model):
     total: int
     counts: dict[str, int]
     rules: dict[str, int]
-    """How many records each rule or error stopped."""
+    """How many records each rule rejected."""
     exceptions: list[RecordException]
     """At most `EXCEPTIONS_SHOWN`; `total` and `counts` are complete."""
 

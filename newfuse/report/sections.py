@@ -30,7 +30,7 @@ EMOJI = {
     TaskStatus.WAITING: "⏳",
     TaskStatus.SKIPPED: "⏭️",
 }
-UNTOUCHED = {"confirmed", "pending"}  # dispositions that need no naming
+WRITTEN = {"confirmed", "skipped"}  # now, or by an earlier run: nothing exceptional
 LEAD_CAPTURE = "Lead Capture"
 
 
@@ -231,7 +231,9 @@ def performers(performances: Sequence[Performance]) -> str:
         text += f", {counted(one.tool_calls, 'tool calls')}"
         if one.model_calls:
             text += f", {counted(one.model_calls, 'model calls')}"
-        if one.input_tokens or one.output_tokens:
+        if one.input_tokens is None or one.output_tokens is None:
+            text += ", tokens not measured"
+        elif one.input_tokens or one.output_tokens:
             text += f", {number(one.input_tokens)} tokens in, {number(one.output_tokens)} out"
         parts.append(text if one.ended == "done" else f"{text}, {harmless(one.ended)}")
     return "; then ".join(parts)
@@ -245,7 +247,7 @@ def statuses(endpoint: EndpointStatistics) -> str:
 
 def exceptional(account: DatasetAccount) -> int:
     """Count the records of a dataset that were not simply written."""
-    return sum(count for name, count in account.counts.items() if name not in UNTOUCHED)
+    return sum(count for name, count in account.counts.items() if name not in WRITTEN)
 
 
 def columns(rows: Sequence[dict[str, JSON]]) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from connectors.spec_check import FORM, Specification, nest, read_json
 from connectors.wire import Wire
 from newfuse import create_integration
-from newfuse.connectors.stripe import API_VERSION, LIVE_RATE, TEST_RATE, Stripe, lists
+from newfuse.connectors.stripe import API_VERSION, Stripe, lists
 from newfuse.effects import Ledger, State
 from newfuse.errors import (
     AuthenticationFailed,
@@ -146,8 +147,17 @@ async def test_the_effect_keys_of_test_and_live_mode_never_mix():
     assert "shop/test" == Stripe(api_key="sk_test_1", account="shop").account()
 
 
-async def test_live_mode_is_called_faster_than_test_mode():
-    assert [TEST_RATE, LIVE_RATE] == [Stripe(api_key=key).quota() for key in ("sk_test_1", "sk_live_1")]
+async def test_many_payments_at_once_stay_below_the_limit_of_one_operation(ledger: Ledger):
+    calls: list[CallRecord] = []
+    with SandboxServer() as server:  # by the real clock: what is tested is a rate
+        stripe = Stripe(
+            api_key="sk_live_sandbox", base_url=f"{server.url}/stripe", ledger=ledger, recorder=calls.append
+        )
+        async with stripe:
+            orders = (stripe.perform("create_payment_intent", PAID, reference=str(number)) for number in range(40))
+            done = await asyncio.gather(*orders)
+    assert {WriteStatus.CONFIRMED} == {one.status for one in done}
+    assert {200} == {call.status for call in calls}
 
 
 @pytest.mark.parametrize(

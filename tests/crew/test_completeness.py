@@ -160,29 +160,25 @@ def test_a_description_holds_handle_count_fields_and_two_rows():
     } == described(*PAYMENTS)
 
 
-NESTED: Any = "x" * 90
-for _ in range(4):
-    NESTED = (
-        {f"k{number}": NESTED for number in range(50)} if not isinstance(NESTED, dict) else {"a": NESTED, "b": NESTED}
-    )
+WIDE: Any = {f"k{number}": "x" * 90 for number in range(50)}
+NESTED: Any = {f"k{number}": {f"l{inner}": WIDE for inner in range(50)} for number in range(50)}
+
+ROWS = {
+    "text": "x" * 3_000_000,
+    "long value": {"note": "x" * 3_000_000},
+    "long name": {"x" * 3_000_000: 1},
+    "many fields": {f"field{number}": number for number in range(100_000)},
+    "long list": {"list": ["x" * 1_000] * 100_000},
+    "deep list": {"deep": [[[["y" * 100] * 50] * 50] * 50] * 50},
+    "deep object": {"deep": {"deeper": NESTED}},
+    "wide object": NESTED,
+    "odd names": {1: "a", "b": 2, None: 3},
+    "null": None,
+    "list": [],
+}
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        "x" * 3_000_000,
-        {"note": "x" * 3_000_000},
-        {"x" * 3_000_000: 1},
-        {f"field{number}": number for number in range(100_000)},
-        {"list": ["x" * 1_000] * 100_000},
-        {"deep": [[[["y" * 100] * 50] * 50] * 50] * 50},
-        {"nested": NESTED},
-        {1: "a", "b": 2, None: 3},
-        None,
-        [],
-    ],
-    ids=["text", "long value", "long name", "many fields", "long list", "deep list", "deep object", "odd names", "null", "list"],
-)  # fmt: skip
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 def test_whatever_the_rows_are_a_sample_stays_small(row: Any):
     size = len(json.dumps(described(row, row), default=str))
     assert size < 2 * SAMPLE_SIZE + 5_000

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from crew.tiny_crew import AMOUNTS, PAYMENTS, World, only, paying_crew
+from crew.tiny_crew import AMOUNTS, World, only, paying_crew
 from newfuse.report.results import TaskStatus
 from newfuse.sandbox.faults import Fault
 
 ROOT = Path(__file__).parents[2]
+SURROUNDINGS = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 
 RUN = """
 import json, sys
@@ -60,7 +61,7 @@ async def test_two_runs_at_once_on_one_store_take_each_payment_once(world_on_dis
     assert ["SUCCESS"] * 2 == [row["status"] for row in await world_on_disk.rows()]
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.slow
 async def test_two_processes_at_once_on_one_store_take_each_payment_once(world_on_disk: World, tmp_path: Path):
     slow_down(world_on_disk)
     environment = world_on_disk.environment
@@ -70,11 +71,10 @@ async def test_two_processes_at_once_on_one_store_take_each_payment_once(world_o
         "out": str(world_on_disk.folder),
         "store": str(world_on_disk.store),
     }
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     running = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", RUN, json.dumps(given),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=SURROUNDINGS,
         )
         for _ in range(2)
     ]  # fmt: skip
@@ -96,16 +96,11 @@ crew.check()
 newfuse.tool, newfuse.Integration, newfuse.create_integration
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     printed = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env=SURROUNDINGS,
     )
     assert "[]" == printed.stdout.strip()
-
-
-def test_the_payments_of_this_room_differ():
-    assert len(PAYMENTS) == len(set(AMOUNTS))

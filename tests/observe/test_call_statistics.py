@@ -16,7 +16,7 @@ from newfuse.observe import (
     window_statistics,
 )
 from newfuse.store import Store
-from newfuse.store.schema import calls
+from newfuse.store.schema import calls, runs
 
 NOON = datetime(2025, 3, 5, 12, 0, 0, tzinfo=UTC)
 
@@ -81,6 +81,16 @@ async def test_the_window_takes_all_runs_from_its_first_moment_to_its_last(store
     )
     assert 3 == (await window_statistics(store, NOON - day, NOON))["hubspot"].calls
     assert 4 == (await window_statistics(store, NOON - day))["hubspot"].calls
+
+
+async def test_the_window_of_one_mode_leaves_the_other_and_calls_outside_of_runs_out(store: Store):
+    await fill(store, row(), row(run_id="live-run"), row(run_id=None))
+    about = {"crew": "c", "environment": "e", "model": "m", "started_at": NOON.isoformat(), "status": "RUNNING"}
+    modes = {"r1": "sandbox", "live-run": "live"}
+    rows = [{"run_id": run_id, "mode": mode, **about} for run_id, mode in modes.items()]
+    await store.write(lambda connection: connection.execute(insert(runs), rows))
+    assert 1 == (await window_statistics(store, NOON, mode="live"))["hubspot"].calls
+    assert 3 == (await window_statistics(store, NOON))["hubspot"].calls
 
 
 async def test_endpoints_are_listed_by_task_with_their_answers(store: Store):

@@ -1,0 +1,207 @@
+"""The store: safe across loops and processes, and plain about what is wrong with its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from newfuse.errors import ConfigurationError
+from newfuse.store import Store
+from newfuse.store.schema import VERSION, effects, meta
+
+
+def put(name: str):
+    return lambda connection: connection.execute(insert(meta).values(name=name, value="1"))
+
+
+def names(connection):
+    return sorted(row.name for row in connection.execute(select(meta.c.name)))
+
+
+def pragma(name: str):
+    return lambda connection: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+@pytest.mark.parametrize("in_folder", [True, False])
+async def test_what_was_written_is_read_again(tmp_path: Path, in_folder: bool):
+    store = Store(tmp_path / "store" if in_folder else None)
+    await store.write(put("a"))
+    assert ["a", "version"] == await store.read(names)
+    await store.close()
+
+
+async def test_a_write_is_in_the_write_ahead_log_and_flushed_before_it_counts_as_done(tmp_path: Path):
+    store = Store(tmp_path)
+    assert "wal" == await store.read(pragma("journal_mode"))
+    assert 2 == await store.read(pragma("synchronous"))  # 2 is FULL: https://sqlite.org/pragma.html#pragma_synchronous
+    assert await store.read(pragma("busy_timeout")) >= 10_000
+    await store.close()
+
+
+async def test_a_committed_write_is_seen_by_another_connection_at_once(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.write(put("a"))
+    other = sqlite3.connect(tmp_path / "newfuse.db")
+    assert [("a",), ("version",)] == other.execute("SELECT name FROM meta ORDER BY name").fetchall()
+    other.close()
+    await store.close()
+
+
+async def test_a_failing_write_leaves_nothing_and_shows_no_values(tmp_path: Path):
+    store = Store(tmp_path)
+
+    def half(connection):
+        put("a")(connection)
+        connection.execute(insert(effects), [{"key": "a value of ours"}])
+
+    with pytest.raises(IntegrityError) as failure:
+        await store.write(half)
+    assert "a value of ours" not in str(failure.value)
+    assert ["version"] == await store.read(names)
+    await store.write(put("b"))
+    assert ["b", "version"] == await store.read(names)
+    await store.close()
+
+
+async def test_a_read_sees_one_state_and_changes_nothing(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.read(put("a"))
+    assert ["version"] == await store.read(names)
+    await store.close()
+
+
+def test_one_store_serves_two_event_loops_one_after_the_other(tmp_path: Path):
+    store = Store(tmp_path)
+    asyncio.run(store.write(put("first")))
+    asyncio.run(store.write(put("second")))
+    assert ["first", "second", "version"] == asyncio.run(store.read(names))
+    asyncio.run(store.close())
+
+
+async def test_a_closed_store_opens_again(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.write(put("a"))
+    await store.close()
+    assert ["a", "version"] == await store.read(names)
+    await store.close()
+    await store.close()
+
+
+async def test_two_stores_on_one_folder_take_turns(tmp_path: Path):
+    stores = [Store(tmp_path), Store(tmp_path)]
+    await asyncio.gather(*(stores[index % 2].write(put(f"{index:02}")) for index in range(40)))
+    assert [f"{index:02}" for index in range(40)] == [n for n in await stores[0].read(names) if n != "version"]
+    for store in stores:
+        await store.close()
+
+
+async def test_a_write_in_the_queue_survives_the_cancelling_of_its_caller():
+    store = Store(None)
+    await store.read(names)
+    released = threading.Event()
+    blocking = asyncio.ensure_future(store.write(lambda connection: released.wait(5)))
+    queued = asyncio.ensure_future(store.write(put("a")))
+    await asyncio.sleep(0)
+    queued.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await queued
+    released.set()
+    await blocking
+    assert ["a", "version"] == await store.read(names)
+    await store.close()
+
+
+@pytest.mark.parametrize("name", ["a?b=c", "a%20b", "with space#x", "ümläut"])
+async def test_any_name_of_a_folder_is_taken_as_it_is(tmp_path: Path, name: str):
+    store = Store(tmp_path / name)
+    await store.write(put("a"))
+    await store.close()
+    assert [name] == [path.name for path in tmp_path.iterdir()]  # noqa: ASYNC240
+    assert (tmp_path / name / "newfuse.db").is_file()
+
+
+async def test_only_a_folder_of_its_own_is_kept_out_of_repositories(tmp_path: Path):
+    made, own = Store(tmp_path / "made"), Store(tmp_path)
+    await made.write(put("a"))
+    await own.write(put("a"))
+    assert "*\n" == (tmp_path / "made" / ".gitignore").read_text(encoding="utf-8")
+    assert not (tmp_path / ".gitignore").exists()
+    await made.close()
+    await own.close()
+
+
+def a_file(folder: Path) -> Path:
+    (folder / "file").write_text("mine", encoding="utf-8")
+    return folder / "file"
+
+
+def below_a_file(folder: Path) -> Path:
+    return a_file(folder) / "store"
+
+
+def no_database(folder: Path) -> Path:
+    (folder / "newfuse.db").write_bytes(b"this is no database " * 300)
+    return folder
+
+
+def cut_off(folder: Path) -> Path:
+    (folder / "newfuse.db").write_bytes(b"SQLite format 3\0\x10\x00\x02\x02" + b"\xff" * 900)
+    return folder
+
+
+def folder_in_place_of_the_file(folder: Path) -> Path:
+    (folder / "newfuse.db").mkdir()
+    return folder
+
+
+def impossible_name(folder: Path) -> Path:
+    return folder / "a\0b"
+
+
+@pytest.mark.parametrize(
+    "make", [a_file, below_a_file, no_database, cut_off, folder_in_place_of_the_file, impossible_name]
+)
+async def test_a_store_that_cannot_be_opened_names_the_way_out(tmp_path: Path, make):
+    store = Store(make(tmp_path))
+    for use in (store.write, store.read):
+        with pytest.raises(ConfigurationError, match=r"The store .*cannot be .*--store or NEWFUSE_STORE"):
+            await use(names)
+    await store.close()
+
+
+async def test_a_folder_that_may_not_be_written_to_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(self: Path, *arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # the tests may run as root, whom no mode refuses
+    with pytest.raises(ConfigurationError, match=r"cannot be made: Permission denied\. Choose another with --store"):
+        await Store(tmp_path / "store").read(names)
+
+
+async def test_a_store_that_turns_read_only_names_the_way_out(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.write(put("a"))
+    await store.read(lambda connection: connection.exec_driver_sql("PRAGMA query_only = ON"))
+    with pytest.raises(ConfigurationError, match=r"cannot be used: .*readonly database\. .*--store or NEWFUSE_STORE"):
+        await store.write(put("b"))
+    await store.close()
+
+
+async def test_a_store_of_another_version_is_refused_and_left_alone(tmp_path: Path):
+    database = sqlite3.connect(tmp_path / "newfuse.db")
+    database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+    database.execute("INSERT INTO meta VALUES ('version', '99')")
+    database.commit()
+    store = Store(tmp_path)
+    with pytest.raises(ConfigurationError, match=rf"has version 99, this program needs {VERSION}\. .*--store"):
+        await store.write(put("a"))
+    await store.close()
+    assert [("meta",)] == database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    database.close()
