@@ -22,7 +22,7 @@ from tools import event_records as events
 from tools.connection import connect
 from tools.flow import Gate, each
 from tools.outcome import OPEN, WRITTEN, answer, fail, hold_back, percent, settle
-from tools.records import note_extra, refuse_contradictions, take, unread, whole
+from tools.records import note_extra, refuse_contradictions, require_taken, take, unread, whole
 
 ROOT = "analytics_events"
 CHUNK = 25  # events of one request: https://developers.google.com/analytics/devguides/collection/protocol/ga4
@@ -152,6 +152,7 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Google could not be reached.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "send_events")
     sent = Counter(
         entry.data["event"]["name"] for entry in _readable(records) if entry.disposition is Disposition.CONFIRMED
     )

@@ -48,12 +48,16 @@ def check(entry: Entry, extra: Counter[str]) -> None:
 
 
 def read_time(text: str) -> datetime | None:
-    """Return a moment in UTC, or None where the text is none or does not say its zone."""
+    """Return a moment in UTC, or None where the text is none, does not say its zone, or lies at the end of time."""
     try:
         moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+        if moment.tzinfo is None:
+            return None
+        moment = moment.astimezone(UTC)
+        next_quarter_hour(moment)  # which the last quarter of the year 9999 does not have
     except (ValueError, OverflowError):
         return None
+    return moment
 
 
 def next_quarter_hour(moment: datetime) -> datetime:

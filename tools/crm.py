@@ -15,7 +15,7 @@ from tools.connection import connect
 from tools.contact_sync import BATCHES_AT_ONCE, ContactSync, batches
 from tools.flow import Gate, each
 from tools.outcome import OPEN, WRITTEN, answer, percent
-from tools.records import note_extra, take, unread, whole
+from tools.records import note_extra, require_taken, take, unread, whole
 
 ROOT = "customers"
 CONFLICTS_SHOWN = 20
@@ -116,6 +116,7 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: HubSpot could not be reached.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "sync_contacts")
     written = [entry for entry in records if entry.disposition in WRITTEN]
     matched, missing = 0, 0
     different: list[dict[str, Any]] = []

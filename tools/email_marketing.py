@@ -13,7 +13,7 @@ from tools.connection import connect
 from tools.drafts import each_campaign, find_or_create_segment, is_prepared, keep_segment, prepare
 from tools.flow import Gate
 from tools.outcome import OPEN, answer, fail, hold_back, percent
-from tools.records import take
+from tools.records import require_taken, take
 
 ROOT = "email_campaigns"
 DRAFT = frozenset({"save", "paused"})
@@ -184,9 +184,9 @@ async def prepare_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
 
 @tool
 async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
-    """Schedule the prepared campaigns that name a time to send; the others stay drafts, and it is said.
+    """Schedule the prepared campaigns that name a time to send; the others stay drafts, and the report names them.
 
-    Mailchimp sends on quarter hours only: another time is moved to the next one, and it is said.
+    Mailchimp sends on quarter hours only: another time is moved to the next one, and the report names it.
 
     Args:
         dataset: Handle of the campaigns, after they were prepared.
@@ -198,6 +198,7 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Mailchimp could not be reached; what was not scheduled is failed by name.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "prepare_campaigns")
     ready = [entry for entry in records if is_prepared(entry) and entry.data.get("unsubscribe_link")]
     timed = [entry for entry in ready if entry.data["send_time"] is not None]
     drafts = [entry for entry in ready if entry.data["send_time"] is None]
@@ -261,6 +262,7 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Mailchimp could not be reached.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "prepare_campaigns")
     ids = [entry.data["campaign_id"] for entry in records if entry.reference and entry.data.get("campaign_id")]
     statuses: Counter[str] = Counter()
     sums: Counter[str] = Counter()

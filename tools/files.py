@@ -45,7 +45,10 @@ async def read_file(job: Job, path: str) -> ToolResult:
 
 @tool
 async def write_file(job: Job, path: str, content: str) -> ToolResult:
-    """Write a text file into this run's folder; one of yours is replaced, the run's own reports never.
+    """Write a note of your own into this run's folder; no task needs one.
+
+    It is no way to report: the run writes its reports itself, and nobody checks what your file says. A file of yours
+    is replaced, one of the run's never.
 
     Args:
         path: Name relative to the folder, e.g. notes/plan.md.
@@ -72,7 +75,7 @@ async def write_file(job: Job, path: str, content: str) -> ToolResult:
         target.write_bytes(content_bytes)
     except OSError as exc:
         raise _wrong(f"{path!r} cannot be written: {exc.strerror}") from exc
-    job.note(f"The agent wrote the file {PurePosixPath(path)}.")
+    job.note(f"The agent wrote the file {PurePosixPath(path)}; what it says was not checked.")
     data = {"path": str(PurePosixPath(path)), "size_bytes": len(content_bytes)}
     return answer(f"Wrote {len(content_bytes)} bytes.", data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from newfuse import (
@@ -22,7 +23,7 @@ from newfuse import (
     WriteStatus,
 )
 
-SHOWN = 20  # exceptions a result names; the counts are complete
+SHOWN = 10  # exceptions a result names, so that it is not cut in the middle; the counts are complete
 REASON_LENGTH = 160  # characters of one reason in a result: enough for a vendor's sentence
 
 OPEN = frozenset({Disposition.PENDING, Disposition.FAILED, Disposition.UNKNOWN})
@@ -77,20 +78,19 @@ def settle(entry: Entry, performed: Performed) -> None:
 
 def exceptions(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     """Return the first records that were not simply written, each with its place, rule and shortened reason."""
-    found: list[dict[str, Any]] = []
-    for entry in entries:
-        if entry.disposition in EXCEPTIONAL and (entry.disposition is not Disposition.PENDING or entry.reason):
-            found.append(
-                {
-                    "place": entry.place,
-                    "disposition": entry.disposition.value,
-                    "rule": entry.rule,
-                    "reason": cut(entry.reason or ""),
-                }
-            )
-            if len(found) == SHOWN:
-                break
-    return found
+    return [
+        {
+            "place": entry.place,
+            "disposition": entry.disposition.value,
+            "rule": entry.rule,
+            "reason": cut(entry.reason or ""),
+        }
+        for entry in islice(filter(_is_exception, entries), SHOWN)
+    ]
+
+
+def _is_exception(entry: Entry) -> bool:
+    return entry.disposition in EXCEPTIONAL and (entry.disposition is not Disposition.PENDING or bool(entry.reason))
 
 
 def cut(text: str, length: int = REASON_LENGTH) -> str:
@@ -110,7 +110,10 @@ def answer(sentence: str, data: dict[str, Any], entries: Sequence[Entry] = ()) -
     Args:
         sentence: What happened, with its counts.
         data: Handles and counts; no records.
-        entries: Records whose exceptions are named.
+        entries: Records whose exceptions are named: the first, and how many more there are.
     """
     named = {**data, "exceptions": exceptions(entries)} if entries else data
+    more = sum(map(_is_exception, entries)) - SHOWN
+    if more > 0:
+        named["more_exceptions"] = more
     return ToolResult(f"{sentence}\n{json.dumps(named, ensure_ascii=False, default=str)}", named)

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from newfuse import Disposition, Entry
+from newfuse import Disposition, Entry, InvalidArguments
+from tools import steps
 from tools.contacts import normalize_email
 from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
 
@@ -156,6 +157,20 @@ def _luhn(digits: str) -> bool:
         doubled = int(digit) * (1 + place % 2)
         total += doubled - 9 if doubled > 9 else doubled  # noqa: PLR2004 - the digits of a two-digit number, added
     return total % 10 == 0
+
+
+def require_captured(requested: Iterable[Entry]) -> None:
+    """Refuse to refund while payments that are to be refunded are held and nobody has tried to capture them.
+
+    Raises:
+        InvalidArguments: Says how many, and what to call first.
+    """
+    held = sum(
+        entry.data.get("status") == "requires_capture" and steps.status(entry, "capture") is None for entry in requested
+    )
+    if held:
+        problem = f"{held} payments to be refunded are held; call capture_payments first, then this again"
+        raise InvalidArguments("dataset", [("dataset", problem)])
 
 
 def keep(entry: Entry, intent: Any) -> None:

@@ -13,7 +13,7 @@ from tools.connection import connect
 from tools.flow import Gate, each
 from tools.outcome import OPEN, answer, disposition_of, percent
 from tools.reconciliation import reconcile
-from tools.records import note_extra, take, unread, whole
+from tools.records import note_extra, require_taken, take, unread, whole
 
 ROOT = "payments"
 AT_ONCE = 8
@@ -43,7 +43,7 @@ async def validate_payments(job: Job, dataset: str = ROOT) -> ToolResult:
 
 @tool
 async def process_payments(job: Job, dataset: str = ROOT) -> ToolResult:
-    """Take the payments, or hold those with manual capture, each once; the customer is found by address or created.
+    """Charge the payments, or hold those with manual capture, each once; the customer is found by address or created.
 
     In a sandbox run a test card pays where the record names no payment method. In a live run such a payment is only
     created and waits for the customer's payment method. Payments that were not validated yet are so first.
@@ -90,6 +90,7 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Stripe could not be reached or did not let us in.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "process_payments")
     held = [entry for entry in _paid(records) if entry.data["status"] == "requires_capture"]
     work = [entry for entry in held if not steps.is_done(entry, "capture")]
 
@@ -118,7 +119,7 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
 
 @tool
 async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
-    """Give back the payments of this dataset whose records ask for a refund, in whole or in part, each once.
+    """Give back the payments of this dataset whose records ask for a refund (they alone say how much), each once.
 
     Args:
         dataset: Handle of the payments, after they were processed and captured.
@@ -130,10 +131,12 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Stripe could not be reached or did not let us in.
     """
     records = take(job, dataset, ROOT)
+    require_taken(job, records, "process_payments")
     requested = [entry for entry in _valid(records) if entry.data["refund"] is not None]
     work = [
         entry for entry in requested if entry.data.get("status") == "succeeded" and not steps.is_done(entry, "refund")
     ]
+    payments.require_captured(requested)
     for entry in requested:
         if entry.data.get("intent") and entry.data["status"] != "succeeded":
             status = entry.data["status"]
@@ -169,11 +172,14 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
 async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     """Read every payment of the dataset back from Stripe and compare amounts, currencies and statuses, to the cent.
 
+    Also runs the security checks: no card data in the records, and payments in the mode of this run only.
+
     Args:
-        dataset: Handle of the payments, after they were processed.
+        dataset: Handle of the payments, after they were processed, captured and refunded.
 
     Returns:
-        Per currency what was requested, is held, was captured and refunded, in minor units; and the differences.
+        Per currency what was requested, is held, was captured and refunded, in minor units; the differences; and each
+        check with whether it passed.
 
     Raises:
         VendorError: Stripe could not be reached.
@@ -185,9 +191,12 @@ async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     evidence = f"{len(everything)} records searched for card numbers and security codes; {removed} refused and removed"
     job.check("No card data in records", removed == 0, evidence)
     paid = _paid(records)
+    if not paid:
+        require_taken(job, records, "process_payments")
     stripe = await connect(job, "stripe", ()) if paid else None
     found = await reconcile(job, stripe, _valid(records), paid)
     sentence = f"{found['matched']} of {found['payments']} payments agree with Stripe; {found['mismatched']} differ."
+    found["checks"] = {check.name: check.passed for check in job.checks}
     return answer(sentence, {"handle": records.name, **found})
 
 

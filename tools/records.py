@@ -56,6 +56,19 @@ def whole(job: Job, dataset: Dataset) -> Dataset:
     return dataset
 
 
+def require_taken(job: Job, dataset: Dataset, step: str) -> None:
+    """Refuse a step that comes too early: what it counted now would say nothing of the records that still wait.
+
+    Raises:
+        InvalidArguments: Records of the whole dataset are pending; names the tool to call first.
+    """
+    everything = whole(job, dataset)
+    waiting = len(everything.pending())
+    if waiting:
+        problem = f"{waiting} of {len(everything)} records still wait for {step}; call that first, then this again"
+        raise InvalidArguments("dataset", [("dataset", problem)])
+
+
 def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
     """Return a record as a model, or settle it as rejected and return None.
 
@@ -124,12 +137,17 @@ async def unread(job: Job, entries: Iterable[Entry], note: str) -> AsyncIterator
 
     A record that was read has a reference; one that was found unfit is no longer pending.
     """
-    fresh = [entry for entry in entries if not entry.reference and entry.disposition is Disposition.PENDING]
+    fresh = [entry for entry in entries if _is_unread(entry)]
     for done, entry in enumerate(fresh):
         if done % TURN == 0:
             job.progress(done, len(fresh), note)
             await asyncio.sleep(0)
-        yield entry
+        if _is_unread(entry):  # a model may call two tools at once: in between the other may have read it
+            yield entry
+
+
+def _is_unread(entry: Entry) -> bool:
+    return not entry.reference and entry.disposition is Disposition.PENDING
 
 
 def _kind(value: Any) -> str:

@@ -37,9 +37,9 @@ async def rest_api(
     data: dict[str, Scalar] | None = None,
     headers: dict[str, str] | None = None,
 ) -> ToolResult:
-    """Read from an integration's own API, with its authentication, retries and rate limits. It cannot write.
+    """Look up a detail in an integration's own API that no other tool shows; it cannot write, and is seldom needed.
 
-    Whatever changes something must go through the integration's actions, which write once: use the other tools.
+    Authentication, retries and rate limits are taken care of. What changes something goes through the other tools.
 
     Args:
         integration: Id of an integration of this run, e.g. hubspot.

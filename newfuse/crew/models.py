@@ -25,6 +25,14 @@ DEFAULT_MODELS = (
     ("ANTHROPIC_API_KEY", "anthropic:claude-sonnet-4-5"),
 )
 KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+OWN_ADDRESS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
+"""Always said to the clients: left to themselves, LangChain's go through its maker's gateway where LANGSMITH_GATEWAY is
+set, and nothing is contacted but the model."""
+ADDRESS_OF = {
+    "openai": ["OPENAI_BASE_URL", "OPENAI_API_BASE"],
+    "anthropic": ["ANTHROPIC_BASE_URL", "ANTHROPIC_API_URL"],
+}
+"""Where the providers' own packages look for another address; read here, so that reports name it."""
 DEFAULT_NAME = "default"  # asked of a server that serves one model: such servers do not look at it
 LOCAL_KEY = "none"  # what a compatible server of one's own is told when no key is set
 
@@ -94,12 +102,17 @@ def _parse(text: str, settings: Settings, why: str) -> ModelChoice:
             f"The model {redact_text(text)!r} is not understood. Use runbook, openai:NAME, anthropic:NAME, NAME@URL "
             "behind either, or the URL of an OpenAI-compatible server."
         )
-    given = address or settings.model_base_url
+    given = address or settings.model_base_url or _address_in_environment(provider)
     base_url = _address(given) if given else None
     variable = KEY_OF[provider]
     if base_url is None and secret_from_environment([variable]) is None:
         raise ConfigurationError(f"The model {provider}:{name} needs {variable} in the environment or in .env.")
     return ModelChoice(f"{provider}:{name}", base_url, why, settings.model_streaming)
+
+
+def _address_in_environment(provider: str) -> str | None:
+    found = secret_from_environment(ADDRESS_OF[provider])  # an address may hold credentials
+    return found.get_secret_value() if found is not None else None
 
 
 def _address(text: str) -> str:
@@ -139,8 +152,7 @@ def build_model(choice: ModelChoice) -> BaseChatModel:
         settings["api_key"] = key
     elif choice.base_url is not None:
         settings["api_key"] = LOCAL_KEY
-    if choice.base_url is not None:
-        settings["base_url"] = choice.base_url
+    settings["base_url"] = choice.base_url or OWN_ADDRESS[provider]
     if choice.streaming:
         settings["streaming"] = True
     try:

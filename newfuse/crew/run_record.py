@@ -156,11 +156,18 @@ def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> Ru
     money = _money(outcomes)
     money_failed = money is not None and (money.failed or money.unknown)
     payments_failed = any(
-        outcome.status is not TaskStatus.COMPLETED and _handles_money(frame, outcome) for outcome in outcomes
+        outcome.status is not TaskStatus.COMPLETED or _left_open(outcome)
+        for outcome in outcomes
+        if _handles_money(frame, outcome)
     )
     if rate < SUCCESS_THRESHOLD or money_failed or payments_failed:
         return RunStatus.NEEDS_ATTENTION
     return RunStatus.SUCCESS
+
+
+def _left_open(outcome: TaskOutcome) -> bool:
+    """Say whether a record was not done as asked, such as a refund that conflicts with an earlier one."""
+    return any(account.counts.get("failed", 0) + account.counts.get("unknown", 0) for account in outcome.datasets)
 
 
 def _handles_money(frame: RunFrame, outcome: TaskOutcome) -> bool:

@@ -91,6 +91,7 @@ class Sender:
         connect_s = timeout_s * CONNECT_SHARE
         self._timeout = {"connect": connect_s, "read": timeout_s, "write": timeout_s, "pool": connect_s}
         self._wall_clock = wall_clock
+        self._last_failure = ""  # the last that counted for the breaker: whoever is refused hears of it
 
     async def attempt(self, call: Call, number: int) -> ApiResponse:
         """Send the request once.
@@ -158,7 +159,8 @@ class Sender:
 
     def _refused(self, wait_s: float) -> Failed:
         error = CircuitOpen(
-            f"too many calls in a row failed; nothing is sent for another {wait_s:.0f} s",
+            f"too many calls in a row failed (the last: {self._last_failure}); "
+            f"nothing is sent for another {wait_s:.0f} s",
             retry_after_s=wait_s,
             integration=self._integration,
         )
@@ -173,14 +175,16 @@ class Sender:
             raise self._refused(breaker.retry_after_s() or 0.0)
         try:
             response = await self._exchange(call, record)
-        except Failed:
+        except Failed as failed:
             breaker.failed()
+            self._last_failure = failed.error.message
             raise
         except BaseException:
             breaker.abandoned()
             raise
         if response.status_code >= 500:
             breaker.failed()
+            self._last_failure = f"HTTP {response.status_code}"
         else:
             breaker.succeeded()
         return self._read(call, response, record)
