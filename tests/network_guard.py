@@ -64,9 +64,7 @@ class NetworkGuard:
             host = host.decode() if isinstance(host, bytes) else host
             if not is_loopback(host):
                 self.refused.append(f"{name}({host})")
-                raise OutsideLoopback(
-                    f"{name}({host}): tests reach no vendor and no model, only this machine"
-                )
+                raise OutsideLoopback(f"{name}({host}): tests reach no vendor and no model, only this machine")
             return real(*arguments, **options)
 
         setattr(owner, name, guarded)

@@ -26,7 +26,10 @@ def test_listeners_hear_their_event_and_star_hears_all(bus: EventBus):
     bus.emit(event())
     bus.emit(event(EventName.REMOVED))
     assert [
-        "1 integration:connected", "2 integration:connected", "* integration:connected", "* integration:removed"
+        "1 integration:connected",
+        "2 integration:connected",
+        "* integration:connected",
+        "* integration:removed",
     ] == heard
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from newfuse import Disposition, Entry, InvalidArguments
+from newfuse import Disposition, Entry, InvalidArguments, Job
 from tools import steps
 from tools.contacts import normalize_email
 from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
@@ -44,6 +44,7 @@ OWN_RULES = frozenset(
 """Rules by which a payment is refused here, before the vendor has seen it."""
 
 SEARCHED = 10_000  # characters of one text that are searched for card numbers; longer ones are refused anyway
+PLACES_NAMED = 5
 LONGEST = 10**19  # card numbers have 19 digits at most
 _DIGITS = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
 # First digits of the card networks: American Express and Diners 3, Visa 4, Mastercard 5 and 22-27, Discover 6.
@@ -185,3 +186,14 @@ def in_currency(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     for entry in entries:
         grouped.setdefault(entry.data["currency"], []).append(entry)
     return dict(sorted(grouped.items()))
+
+
+def note_done_before(job: Job, records: Iterable[Entry]) -> None:
+    """Name the payments that count as done only because one with the same contents was made by an earlier run."""
+    alike = [entry for entry in records if entry.disposition is Disposition.SKIPPED and not entry.data["named"]]
+    if alike:
+        places = ", ".join(entry.place for entry in alike[:PLACES_NAMED]) + (", …" if len(alike) > PLACES_NAMED else "")
+        job.note(
+            f"Made by an earlier run and not repeated: {len(alike)} payments without a reference of their own "
+            f"({places}). A new purchase with the same contents needs a `reference`."
+        )

@@ -67,6 +67,7 @@ async def process_payments(job: Job, dataset: str = ROOT) -> ToolResult:
             await _Processing(job, stripe, len(work), gate).run(work)
     finally:
         counts = _count(job, records)
+        payments.note_done_before(job, records)
     if gate.error is not None:
         raise gate.error
     sentence = (

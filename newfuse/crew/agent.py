@@ -25,7 +25,7 @@ class Agent:
         backstory: Who it is, for the model.
         tools: What it can do.
         verbose: Whether the console shows its tool calls as they happen.
-        model: Model of its own, e.g. `anthropic:claude-sonnet-4-5`; None takes the crew's.
+        model: Model of its own, e.g. `anthropic:claude-sonnet-4-6`; None takes the crew's.
         call_limit: Most model calls in one performance of a task.
     """
 

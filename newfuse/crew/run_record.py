@@ -29,6 +29,7 @@ from newfuse.report.results import (
     SUCCESS_THRESHOLD,
     HealthReading,
     IntegrationResult,
+    ModelUse,
     RunResult,
     RunStatus,
     TaskOutcome,
@@ -148,6 +149,7 @@ def _result(
             for slug in frame.crew.integrations
         },
         facts=list(frame.run.facts),
+        model_use=ModelUse.of(outcomes),
     )
 
 
@@ -166,7 +168,9 @@ def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> Ru
 
 
 def _left_open(outcome: TaskOutcome) -> bool:
-    """Say whether a record was not done as asked, such as a refund that conflicts with an earlier one."""
+    """Say whether a record was not done as asked, as a refund that conflicts with an earlier one, or a check failed."""
+    if outcome.datasets and any(not check.passed for check in outcome.checks):
+        return True
     return any(account.counts.get("failed", 0) + account.counts.get("unknown", 0) for account in outcome.datasets)
 
 

@@ -22,6 +22,8 @@ class CallContext:
             the second time.
         natural: The request is a write that may be repeated; one that may have arrived without an answer is
             nevertheless reported as unknown, not as failed.
+        probe: The request asks whether the vendor is there: it is sent through an open breaker too, and its outcome
+            leaves the breaker as it is.
         idempotency_key: Key to send at vendors that honour one, or None.
     """
 
@@ -30,6 +32,7 @@ class CallContext:
     agent: str | None = None
     action: str | None = None
     repeatable: bool = False
+    probe: bool = False
     natural: bool = False
     idempotency_key: str | None = None
 

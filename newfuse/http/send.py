@@ -130,7 +130,8 @@ class Sender:
             tls=None,
         )
         try:
-            self._refuse_early()
+            if not context.probe:
+                self._refuse_early()
             record.waited_ms = await self._gate.acquire() * 1000
             try:
                 return await self._through_breaker(call, record)
@@ -168,7 +169,7 @@ class Sender:
 
     async def _through_breaker(self, call: Call, record: CallRecord) -> ApiResponse:
         breaker = self._breaker
-        if breaker is None:
+        if breaker is None or call.context.probe:
             response = await self._exchange(call, record)
             return self._read(call, response, record)
         if not breaker.enter():

@@ -186,7 +186,8 @@ class VendorAccount:
         return Health(ok=error is None, latency_ms=latency_ms, at=at, error=error)
 
     async def _check(self, purpose: str) -> None:
-        with calling(action=purpose, repeatable=True, natural=False, idempotency_key=None):
+        probe = purpose == "health"
+        with calling(action=purpose, repeatable=True, natural=False, probe=probe, idempotency_key=None):
             await self.check()
 
     async def __aenter__(self) -> Self:

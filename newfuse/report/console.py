@@ -105,6 +105,7 @@ def closing_text(record: RunRecord, folder: Path) -> str:
         f"   • {counted(len(record.integrated), 'external services')} integrated"
         + (f": {', '.join(record.label(slug) for slug in record.integrated)}" if record.integrated else ""),
         f"   • {counted(writes.confirmed, 'writes')} confirmed{''.join(f', {one}' for one in written)}",
+        f"   • {_model_use(record)}",
         f"   • {counted(passed + failed, 'checks')} run: {passed} passed, {failed} failed",
         f"   • {counted(len(urgent), 'findings')} to look at, with next steps in INTEGRATION_SUMMARY.md"
         if urgent
@@ -137,7 +138,20 @@ def _headline(record: RunRecord) -> str:
         return f"⏳ API INTEGRATION WAITING FOR APPROVAL: {done}"
     if result.status is RunStatus.SUCCESS:
         return f"⚠️ API INTEGRATION ENDED WITH FAILURES: {done}"
+    if complete:  # every task did its work, and yet: say what somebody should look at
+        first = next(iter(findings(record)), None)
+        return f"⚠️ API INTEGRATION NEEDS ATTENTION: {done}" + (f"; {_line(first.what)}" if first is not None else "")
     return f"⚠️ API INTEGRATION NEEDS ATTENTION: {done}"
+
+
+def _model_use(record: RunRecord) -> str:
+    use = record.result.model_use
+    if not use.calls:
+        return "no model was asked; the tasks followed their runbooks"
+    tokens = "tokens not measured"
+    if use.input_tokens is not None and use.output_tokens is not None:
+        tokens = f"{number(use.input_tokens)} tokens in, {number(use.output_tokens)} out"
+    return f"{counted(use.calls, 'model calls')} to {_line(record.result.model)}: {tokens}"
 
 
 def _package(record: RunRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
@@ -65,6 +66,29 @@ class TaskResult(_Model):
     """Requests as sent, retries included."""
     effects: EffectCounts
     facts: list[str]
+
+
+class ModelUse(_Model):
+    """What models were asked in a run; the runbook asks none. Tokens are None when a server did not count them."""
+
+    calls: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+
+    @classmethod
+    def of(cls, outcomes: Iterable[TaskOutcome]) -> Self:
+        """Add up what the performers of all tasks used."""
+        parts = [one for outcome in outcomes for one in outcome.performances]
+        return cls(
+            calls=sum(one.model_calls for one in parts),
+            input_tokens=_sum([one.input_tokens for one in parts]),
+            output_tokens=_sum([one.output_tokens for one in parts]),
+        )
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 class IntegrationResult(_Model):
@@ -146,6 +170,7 @@ class RunResult(_Model):
     tasks: list[TaskResult]
     integrations: dict[str, IntegrationResult]
     facts: list[Fact]
+    model_use: ModelUse = ModelUse()
     observed: Observations | None = None
     """Filled in when the reports are written."""
 

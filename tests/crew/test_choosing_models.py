@@ -69,7 +69,7 @@ def test_a_missing_key_is_named_and_a_blank_one_is_missing(text: str, variable: 
 def test_the_order_is_argument_then_configuration_then_keys_then_runbook(monkeypatch: pytest.MonkeyPatch):
     assert ("runbook", NOT_CONFIGURED) == (choose_model(None).name, choose_model("").why)
     monkeypatch.setenv(ANTHROPIC, "key")
-    assert ("anthropic:claude-sonnet-4-5", f"{ANTHROPIC} is set") == (choose_model(None).name, choose_model(None).why)
+    assert ("anthropic:claude-sonnet-4-6", f"{ANTHROPIC} is set") == (choose_model(None).name, choose_model(None).why)
     monkeypatch.setenv(OPENAI, "key")
     assert "openai:gpt-4.1" == choose_model(None).name
     monkeypatch.setenv("NEWFUSE_MODEL", "anthropic:claude-haiku")
@@ -143,3 +143,19 @@ def test_a_provider_whose_package_is_missing_is_a_matter_of_configuration(monkey
     monkeypatch.setattr("langchain.chat_models.init_chat_model", missing)
     with pytest.raises(ConfigurationError, match="The model anthropic:claude cannot be used: pip install"):
         build_model(choose_model(f"anthropic:claude@{LOCAL}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "temperature"),
+    [
+        ("openai:gpt-4.1", TEMPERATURE),
+        ("openai:gpt-5.5", None),
+        ("anthropic:claude-sonnet-4-6", TEMPERATURE),
+        ("anthropic:claude-sonnet-5-5", None),
+        ("openai:of-ones-own", TEMPERATURE),
+    ],
+)
+async def test_a_family_that_refuses_a_temperature_gets_none(name: str, temperature: float | None):
+    model: Any = build_model(choose_model(f"{name}@{LOCAL}"))
+    assert temperature == model.temperature
+    await close_model(model)

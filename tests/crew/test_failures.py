@@ -12,6 +12,7 @@ from crew.tiny_crew import (
     calls,
     endings,
     only,
+    pay,
     paying_crew,
     statuses,
     work,
@@ -262,3 +263,22 @@ async def test_a_vendor_that_fails_is_named_and_its_task_alone_is_failed(world: 
     assert statuses(output) == {"paying": TaskStatus.FAILED, "sound": TaskStatus.COMPLETED}
     assert output.record.outcomes[0].error.startswith("stripe (HTTP 401)")
     assert (1, []) == (output.exit_code, world.taken)
+
+
+@tool
+async def find_a_mismatch(job: Job) -> ToolResult:
+    """Compare, and find that it does not agree."""
+    job.check("Payments reconcile", passed=False, evidence="1 of 3 differs")
+    return ToolResult("1 of 3 differs.", {})
+
+
+async def test_payments_that_do_not_reconcile_need_attention_though_every_task_completed(world: World):
+    @runbook
+    def procedure(_brief: Brief) -> Procedure:
+        yield call("pay", dataset="payments")
+        yield call("find_a_mismatch")
+        return "Done."
+
+    output = await world.run(paying_crew(pay, find_a_mismatch, runbook=procedure))
+    assert {"paying": TaskStatus.COMPLETED} == statuses(output)
+    assert 1 == output.exit_code

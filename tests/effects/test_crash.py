@@ -43,7 +43,10 @@ async def test_a_killed_process_leaves_its_intent_and_its_lock_is_cleared_away(
     die(customer, "pay", {"amount": 5}, killed=killed)
     [row] = await rows(ledger)
     assert ("intent", 1, {"amount": 5, "note": None}, None) == (
-        row["state"], row["attempt"], row["arguments"], row["settled_at"]
+        row["state"],
+        row["attempt"],
+        row["arguments"],
+        row["settled_at"],
     )
     assert [f"{row['owner']}.lock"] == [path.name for path in (folder / "alive").glob("*.lock")]
     ledger.owner.claim()

@@ -52,9 +52,7 @@ async def test_the_intent_is_on_disk_while_its_request_is_in_the_air(ledger: Led
     assert {"confirmed"} == {state for _, state, _ in on_disk(folder)}
 
 
-async def test_what_is_confirmed_is_skipped_with_its_earlier_result(
-    new_ledger: Callable[..., Ledger], vendor: Vendor
-):
+async def test_what_is_confirmed_is_skipped_with_its_earlier_result(new_ledger: Callable[..., Ledger], vendor: Vendor):
     async with vendor.shop(new_ledger()) as shop:
         first = await shop.perform("pay", {"amount": 5}, reference="r1")
     async with vendor.shop(new_ledger()) as shop:

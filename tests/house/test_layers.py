@@ -190,11 +190,7 @@ def test_the_sandbox_knows_no_connector():
 
 
 def test_every_exception_is_still_needed():
-    used = {
-        (found.importer, found.module)
-        for path in [*engine_files(), *app_files()]
-        for found in imports_in(path)
-    }
+    used = {(found.importer, found.module) for path in [*engine_files(), *app_files()] for found in imports_in(path)}
     assert set() == set(EXCEPTIONS) - used
 
 
@@ -203,9 +199,7 @@ def test_the_public_names_are_the_ones_written_out():
     written = next(
         ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "__all__"
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
     )
     ours = sorted(name for name, module in HOME_OF.items() if module.startswith("newfuse."))
     assert ours == sorted(written)

@@ -151,9 +151,7 @@ def test_one_file_holds_one_concept():
     assert files
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert [] == [
-        f"{path.relative_to(ROOT).as_posix()}: {lines} lines"
-        for path, lines in lengths.items()
-        if lines > MOST_LINES
+        f"{path.relative_to(ROOT).as_posix()}: {lines} lines" for path, lines in lengths.items() if lines > MOST_LINES
     ]
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from newfuse.errors import CircuitOpen, NotFound, Unavailable
-from newfuse.http import BreakerPolicy, BreakerState, RetryPolicy
+from newfuse.http import BreakerPolicy, BreakerState, RetryPolicy, calling
 from newfuse.http.breaker import Breaker
 
 ONCE = RetryPolicy(attempts=1)
@@ -117,6 +117,18 @@ async def test_a_refused_call_is_recorded_as_not_sent(vendor):
     assert [(None, True), (None, True), ("CircuitOpen", False), (None, True)] == [
         (record.error if not record.sent else None, record.sent) for record in shop.records
     ]
+
+
+async def test_a_health_call_is_sent_through_an_open_circuit_and_leaves_it_open(vendor):
+    shop = vendor(httpx.Response(503))
+    async with shop.client(retry=ONCE, breaker=BreakerPolicy(failures=1)) as api:
+        with pytest.raises(Unavailable):
+            await api.get("/v1/x")
+        shop.answers = [httpx.Response(200)]
+        with calling(probe=True):
+            await api.get("/v1/health")
+        assert BreakerState.OPEN is api.breaker.state
+    assert [True, True] == [record.sent for record in shop.records]
 
 
 async def test_4xx_never_opens_it(vendor):

@@ -107,8 +107,15 @@ def test_the_factorys_defaults(create: Callable[..., CustomService]):
         "https://api.customservice.com",
         True,
     ) == (
-        config.id, config.name, config.type, config.description, config.auth_type, config.logo_url, config.doc_url,
-        config.base_url, config.webhook_support,
+        config.id,
+        config.name,
+        config.type,
+        config.description,
+        config.auth_type,
+        config.logo_url,
+        config.doc_url,
+        config.base_url,
+        config.webhook_support,
     )
 
 
@@ -117,7 +124,10 @@ def test_the_callers_values_win(create: Callable[..., CustomService]):
         name="Mine", logo_url="https://mine.test/logo.png", region="us", custom_endpoint="https://mine.test/api"
     ).config
     assert ("Mine", "https://mine.test/logo.png", "us", "https://mine.test/api") == (
-        config.name, config.logo_url, config.region, config.base_url
+        config.name,
+        config.logo_url,
+        config.region,
+        config.base_url,
     )
 
 

@@ -47,12 +47,17 @@ async def test_it_connects_runs_an_action_and_disconnects(make: Make, vendor: De
 def test_it_says_what_it_is(make: Make):
     desk = make()
     assert ("desk", "Help Desk", IntegrationType.COMMUNICATION, AuthType.API_KEY) == (
-        desk.id, desk.config.name, desk.config.type, desk.config.auth_type
+        desk.id,
+        desk.config.name,
+        desk.config.type,
+        desk.config.auth_type,
     )
     capabilities = desk.capabilities
     assert ["find_tickets", "open_ticket", "update_tickets"] == capabilities.actions
     assert (["ticket_opened"], True, False) == (
-        capabilities.triggers, capabilities.supports_webhooks, capabilities.supports_polling
+        capabilities.triggers,
+        capabilities.supports_webhooks,
+        capabilities.supports_polling,
     )
     metadata = desk.get_metadata()
     assert {"id", "name", "type", "capabilities", "is_connected", "is_enabled", "last_updated"} <= set(metadata)
@@ -76,7 +81,11 @@ def test_no_secret_is_shown(make: Make):
 def test_the_callers_values_win_and_others_are_kept(make: Make):
     desk = make(id="desk-eu", name="EU Desk", type="crm", timeout_s=5, colour="red")
     assert ("desk-eu", "EU Desk", IntegrationType.CRM, 5.0, "red") == (
-        desk.id, desk.config.name, desk.config.type, desk.config.timeout_s, desk.config.colour
+        desk.id,
+        desk.config.name,
+        desk.config.type,
+        desk.config.timeout_s,
+        desk.config.colour,
     )
 
 
@@ -337,7 +346,9 @@ async def test_the_same_reference_in_another_world_is_another_effect(make: Make,
     assert len(worlds) == len(vendor.writes())
 
 
-@pytest.mark.parametrize("same", ["https://desk.test", "https://desk.test/", "https://DESK.test", "https://desk.test:443"])
+@pytest.mark.parametrize(
+    "same", ["https://desk.test", "https://desk.test/", "https://DESK.test", "https://desk.test:443"]
+)
 async def test_the_vendors_own_address_is_the_vendors_own_world_however_it_is_written(
     make: Make, vendor: DeskVendor, same: str
 ):

@@ -89,9 +89,7 @@ class AnthropicServer(LoopbackServer):
         for call in turn.tool_calls:
             given = call.arguments
             arguments = {"INVALID_JSON": given} if isinstance(given, str) else dict(given)
-            content.append(
-                {"type": "tool_use", "id": self.next_id("toolu_"), "name": call.name, "input": arguments}
-            )
+            content.append({"type": "tool_use", "id": self.next_id("toolu_"), "name": call.name, "input": arguments})
         return self._message(conversation) | {
             "content": content,
             "stop_reason": _stop_reason(turn),
@@ -233,9 +231,7 @@ def _tools(rows: object) -> tuple[OfferedTool, ...]:
         schema = need_schema(row.get("input_schema"), f"{place}.input_schema:", param=place)
         at_root = [key for key in UNSUPPORTED_AT_THE_ROOT if key in schema]
         need(not at_root, f"{place}.input_schema: does not support oneOf, allOf, or anyOf at the top level")
-        tools.append(
-            OfferedTool(name=str(name), description=str(row.get("description") or ""), schema=schema)
-        )
+        tools.append(OfferedTool(name=str(name), description=str(row.get("description") or ""), schema=schema))
     return tuple(tools)
 
 

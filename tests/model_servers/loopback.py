@@ -32,9 +32,7 @@ JSON = dict[str, Any]
 class Refused(Exception):
     """A request that the vendor's API would refuse, with what its error body says."""
 
-    def __init__(
-        self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int = 400, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
@@ -179,13 +177,9 @@ class LoopbackServer(ABC):
                 await self._cut(scope, receive)
 
     def _admit(self, scope: Any, body: bytes) -> Conversation:
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if (scope["method"], scope["path"]) != ("POST", self.path):
-            raise Refused(
-                f"Unknown request URL: {scope['method']} {scope['path']}.", status=404, code="unknown_url"
-            )
+            raise Refused(f"Unknown request URL: {scope['method']} {scope['path']}.", status=404, code="unknown_url")
         self.authorize(headers)
         try:
             request = json.loads(body)
@@ -283,9 +277,7 @@ def need_schema(schema: object, message: str, *, param: str, code: str | None = 
     """Return a tool's schema when it is valid JSON Schema (2020-12) of an object; else raise `Refused`."""
     need(isinstance(schema, dict), f"{message} it is not a JSON object.", param=param, code=code)
     assert isinstance(schema, dict)
-    need(
-        schema.get("type") == "object", f'{message} schema must be of type "object".', param=param, code=code
-    )
+    need(schema.get("type") == "object", f'{message} schema must be of type "object".', param=param, code=code)
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as fault:

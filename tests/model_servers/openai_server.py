@@ -61,9 +61,7 @@ class OpenAIServer(LoopbackServer):
         temperature = body.get("temperature")
         if temperature is not None:
             in_range = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
-            need(
-                in_range, f"Invalid 'temperature': {temperature!r} is not within 0 to 2.", param="temperature"
-            )
+            need(in_range, f"Invalid 'temperature': {temperature!r} is not within 0 to 2.", param="temperature")
         tools = _tools(body)
         messages = _messages(body["messages"])
         return Conversation(
@@ -98,9 +96,7 @@ class OpenAIServer(LoopbackServer):
         envelope = self._envelope(conversation, "chat.completion.chunk")
         options = conversation.raw.get("stream_options") or {}
         if include_usage := bool(options.get("include_usage")):
-            envelope["usage"] = (
-                None  # "All other chunks will also include a usage field, but with a null value."
-            )
+            envelope["usage"] = None  # "All other chunks will also include a usage field, but with a null value."
 
         def chunk(delta: JSON, finish_reason: str | None = None) -> bytes:
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
@@ -156,9 +152,7 @@ def _messages(rows: list[Any]) -> list[Message]:
             name, text = open_calls.pop(answered), text_of(row.get("content"), f"{where}.content")
             messages.append(Message(role="tool", text=text, tool_call_id=answered, tool_name=name))
         else:
-            need(
-                False, f"Invalid value: {role!r}. Unknown role.", param=f"{where}.role", code="invalid_value"
-            )
+            need(False, f"Invalid value: {role!r}. Unknown role.", param=f"{where}.role", code="invalid_value")
     _need_answered(open_calls, f"messages[{len(rows)}]")
     return messages
 
@@ -183,21 +177,15 @@ def _assistant(row: JSON, where: str) -> Message:
     made: list[MadeCall] = []
     for position, call in enumerate(calls):
         place = f"{where}.tool_calls[{position}]"
-        need(
-            isinstance(call, dict) and call.get("type") == "function", f"Invalid '{place}.type'.", param=place
-        )
+        need(isinstance(call, dict) and call.get("type") == "function", f"Invalid '{place}.type'.", param=place)
         function, call_id = call.get("function"), call.get("id")
         need(isinstance(call_id, str) and call_id, f"Missing required parameter: '{place}.id'.", param=place)
         need(all(call_id != other.id for other in made), f"Duplicate '{place}.id': {call_id}.", param=place)
         need(isinstance(function, dict), f"Missing required parameter: '{place}.function'.", param=place)
         for key in ("name", "arguments"):
-            need(
-                isinstance(function.get(key), str), f"'{place}.function.{key}' is not a string.", param=place
-            )
+            need(isinstance(function.get(key), str), f"'{place}.function.{key}' is not a string.", param=place)
         made.append(MadeCall(id=call_id, name=function["name"], arguments=_arguments(function["arguments"])))
-    text = (
-        "" if content is None else text_of(content, f"{where}.content", kinds=frozenset({"text", "refusal"}))
-    )
+    text = "" if content is None else text_of(content, f"{where}.content", kinds=frozenset({"text", "refusal"}))
     return Message(role="assistant", text=text, tool_calls=tuple(made))
 
 
@@ -233,9 +221,7 @@ def _tools(body: JSON) -> tuple[OfferedTool, ...]:
             param=f"{place}.function.parameters",
             code="invalid_function_parameters",
         )
-        tools.append(
-            OfferedTool(name=str(name), description=str(function.get("description") or ""), schema=schema)
-        )
+        tools.append(OfferedTool(name=str(name), description=str(function.get("description") or ""), schema=schema))
     return tuple(tools)
 
 

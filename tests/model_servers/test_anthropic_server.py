@@ -79,9 +79,7 @@ def test_a_stream_carries_text_and_tool_calls_in_pieces_and_the_usage_at_the_end
     assert len([chunk for chunk in chunks if chunk.tool_call_chunks]) > 2
     assert [request.stream for request in server.requests] == [True, True]
     counted = [usage for usage in spent(chunks) if usage != (-1, -1)]
-    assert counted == [
-        (request.input_tokens, output) for request, output in zip(server.requests, [11, 6], strict=True)
-    ]
+    assert counted == [(request.input_tokens, output) for request, output in zip(server.requests, [11, 6], strict=True)]
 
 
 def test_the_client_waits_out_a_rate_limit():
@@ -92,9 +90,7 @@ def test_the_client_waits_out_a_rate_limit():
     assert server.request_count == 3
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(429, "rate_limit_error"), (500, "api_error"), (529, "overloaded_error")]
-)
+@pytest.mark.parametrize(("status", "kind"), [(429, "rate_limit_error"), (500, "api_error"), (529, "overloaded_error")])
 def test_a_lasting_failure_reaches_the_caller_in_the_vendors_shape(status: int, kind: str):
     brain = Failing(status, retry_after_s=0.02)
     with AnthropicServer(brain) as server, pytest.raises(anthropic.APIStatusError) as raised:

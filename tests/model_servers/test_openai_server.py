@@ -83,9 +83,7 @@ def test_a_stream_carries_text_and_tool_calls_in_pieces_and_the_usage_at_the_end
     assert len([chunk for chunk in chunks if chunk.tool_call_chunks]) > 2
     assert [request.stream for request in server.requests] == [True, True]
     counted = [usage for usage in spent(chunks) if usage != (-1, -1)]
-    assert counted == [
-        (request.input_tokens, output) for request, output in zip(server.requests, [11, 6], strict=True)
-    ]
+    assert counted == [(request.input_tokens, output) for request, output in zip(server.requests, [11, 6], strict=True)]
 
 
 def test_a_stream_has_no_usage_unless_it_is_asked_for():
