@@ -27,9 +27,7 @@ class Settings(BaseSettings):
             within the timeout. Off by default: some vendors stream only to verified organizations.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="NEWFUSE_", env_file=DOTENV, extra="ignore", protected_namespaces=()
-    )
+    model_config = SettingsConfigDict(env_prefix="NEWFUSE_", env_file=DOTENV, extra="ignore", protected_namespaces=())
 
     store: str | None = None
     model: str | None = None

@@ -48,10 +48,26 @@ _NAMED_VALUES = re.compile(
 # 13 to 19 digits, by themselves or in groups (ISO/IEC 7812-1); the check digit tells a card from another number.
 _CARD_NUMBERS = re.compile(r"(?<![\d.])[3-6]\d{3}(?:[ -]?\d){9,15}(?![\d.]\d|\d)")
 
+# Nothing of an expression above can match a text that holds none of its hints. Looking for the hints is some twenty
+# times faster than the expressions, and nearly every text that goes through here holds none.
+_VALUE_HINTS = (
+    "_test_", "_live_", "_secret_", "whsec_", "pat-", "-us", "ya29.", "1//0", "AIza", "GOCSPX-", "sk-", "hf_", "xox",
+    "xapp-", "eyJ",
+)  # fmt: skip
+_SCHEME_HINTS = ("bearer", "basic")  # in whatever case, like the next
+_NAME_HINTS = (
+    "authorization", "key", "secret", "token", "passw", "passphrase", "bearer", "signature", "cookie", "card", "cvc",
+    "cvv",
+)  # fmt: skip
+
 
 def redact_text(text: str) -> str:
     """Return the text with everything that looks like a credential or a payment card's number masked."""
-    masked = _NAMED_VALUES.sub(_keep_name, SECRET_VALUES.sub(MASK, text))
+    folded, masked = _folded(text), text
+    if _holds(text, _VALUE_HINTS) or _holds(folded, _SCHEME_HINTS) or ("://" in text and "@" in text):
+        masked = SECRET_VALUES.sub(MASK, masked)
+    if ("=" in text or ":" in text) and _holds(folded, _NAME_HINTS):
+        masked = _NAMED_VALUES.sub(_keep_name, masked)
     return _CARD_NUMBERS.sub(lambda found: MASK if _is_card_number(found[0]) else found[0], masked)
 
 
@@ -69,6 +85,20 @@ def redact(value: JSON) -> JSON:
     if isinstance(value, str):
         return redact_text(value)
     return value
+
+
+def _holds(text: str, hints: tuple[str, ...]) -> bool:
+    for hint in hints:  # noqa: SIM110 - twice as fast as `any` of a generator
+        if hint in text:
+            return True
+    return False
+
+
+def _folded(text: str) -> str:
+    """Return the text in lower case, as `re.IGNORECASE` has it: these three letters are an s and an i to it."""
+    if not text.isascii():
+        text = text.replace("\u017f", "s").replace("\u0130", "i").replace("\u0131", "i")
+    return text.lower()
 
 
 def _keep_name(found: re.Match[str]) -> str:

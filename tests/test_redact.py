@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import string
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newfuse import errors
+from newfuse import redact as redaction
 from newfuse.redact import MASK, redact, redact_text
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -142,6 +146,74 @@ def test_a_structure_without_secrets_is_copied_as_it_is():
     copy = redact(value)
     assert value == copy
     assert copy is not value
+
+
+# --- looking for hints first changes nothing --------------------------------------------------------------------------
+
+
+def by_expressions_alone(text: str) -> str:
+    masked = redaction.SECRET_VALUES.sub(MASK, text)
+    masked = redaction._NAMED_VALUES.sub(redaction._keep_name, masked)
+    return redaction._CARD_NUMBERS.sub(lambda one: MASK if redaction._is_card_number(one[0]) else one[0], masked)
+
+
+LONG = "Zq7" + "aB3x" * 10
+WORDS = [
+    "authorization", "api_key", "apikey", "api-secret", "access_token", "refreshToken", "client_secret", "password",
+    "passwd", "passphrase", "secret", "bearer", "private-key", "access_key", "routing_key", "signature", "cookie",
+    "card_number", "cvc", "cvv", "token", "max_tokens", "basic", "x-api-key", "note",
+]  # fmt: skip
+# What `re.IGNORECASE` takes for an s, an i and a k besides their capitals.
+ODD_LETTERS = str.maketrans({"s": "\u017f", "i": "\u0131", "k": "\u212a"})
+ODD_CAPITALS = str.maketrans({"i": "\u0130"})
+
+
+def spellings(word: str) -> list[str]:
+    return [word, word.upper(), word.title(), word.translate(ODD_LETTERS), word.translate(ODD_CAPITALS)]
+
+
+NAMED = st.sampled_from(WORDS).flatmap(lambda word: st.sampled_from(spellings(word)))
+BETWEEN = st.sampled_from(["=", ": ", ":", " ", '": "', "': '", '"', "'", "", "_", "-", "\n", "://", "@", "."])
+PIECES = st.one_of(
+    SECRETS,
+    NAMED,
+    BETWEEN,
+    st.sampled_from([LONG, LONG.lower(), token("ada:hunter2"), "4242 4242 4242 4242", "https://ada:pw@vendor.test/x"]),
+    st.sampled_from(["sk_", "rk_live_", "_secret_", "whsec_", "pat-", "-us21", "ya29.", "1//0", "AIza", "GOCSPX-",
+                     "sk-", "hf_", "xoxb-", "xapp-", "eyJ"]),
+    AROUND,
+)  # fmt: skip
+
+
+@settings(max_examples=1000)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_a_text_is_masked_as_by_the_expressions_alone(text: str):
+    assert by_expressions_alone(text) == redact_text(text)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(data=st.data())
+def test_each_shape_is_found_by_its_own_hint(shape: str, data: st.DataObject):
+    secret = data.draw(SHAPES[shape])
+    assert by_expressions_alone(secret) == redact_text(secret)
+
+
+@pytest.mark.parametrize("form", ["{}={}", '"{}": "{}"', "'my-{}-1': '{}'", "{}: {}", "{} {}", "{}: basic {}"])
+@pytest.mark.parametrize("word", WORDS)
+def test_each_name_is_found_in_every_way_of_writing_it(word: str, form: str):
+    for name in spellings(word):
+        text = form.format(name, LONG)
+        assert by_expressions_alone(text) == redact_text(text)
+
+
+def test_case_is_folded_just_as_the_expressions_fold_it():
+    letters = re.compile("[a-z]", re.IGNORECASE)
+    alike = [char for char in map(chr, range(sys.maxunicode + 1)) if letters.fullmatch(char)]
+    assert 56 == len(alike)  # both cases and four odd ones
+    for char in alike:
+        folded = redaction._folded(char)
+        assert folded in string.ascii_lowercase
+        assert re.fullmatch(folded, char, re.IGNORECASE)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, StringConstraints
 
 from newfuse import Disposition, Entry
+from tools.email_address import normalize_email
 from tools.outcome import OPEN
+from tools.phone_number import normalize_phone
 from tools.records import InputRecord, read, reject
 
 # https://developers.hubspot.com/docs/guides/api/crm/properties: a text property holds 65,536 characters.
@@ -84,7 +84,9 @@ def check(entry: Entry, extra: Counter[str]) -> str | None:
     if address is None:
         reject(entry, "invalid_email", "email", f"{fields.email[:80]!r} is not an e-mail address")
         return None
-    stage = re.sub(r"[\s_-]", "", fields.lifecyclestage or fields.lifecycle_stage or "").lower()
+    stage = fields.lifecyclestage or fields.lifecycle_stage or ""
+    if stage not in STAGES:
+        stage = re.sub(r"[\s_-]", "", stage).lower()
     if stage and stage not in STAGES:
         problem = f"{stage[:40]!r} is none of {', '.join(sorted(STAGES))}"
         reject(entry, "invalid_lifecycle_stage", "lifecycle_stage", problem)
@@ -104,30 +106,6 @@ def check(entry: Entry, extra: Counter[str]) -> str | None:
     if fields.phone and phone is None:
         return f"{entry.place}: phone: {fields.phone[:40]!r} is not a telephone number and was left out"
     return None
-
-
-def normalize_email(text: str) -> str | None:
-    """Return an address in lower case, as the CRM keeps it; None when it is none."""
-    try:
-        return validate_email(text, check_deliverability=False).normalized.lower()
-    except (EmailNotValidError, UnicodeError):
-        return None
-
-
-def normalize_phone(text: str) -> str | None:
-    """Return a telephone number in the international form where it is a valid one, as it is where it may be one.
-
-    Fictional numbers such as +1-555-0101 may be one: they are kept as they were written.
-    """
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    if phonenumbers.is_valid_number(number):
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return text
 
 
 def properties(entry: Entry) -> dict[str, str]:

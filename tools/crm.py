@@ -13,8 +13,10 @@ from newfuse import Dataset, Disposition, Entry, Job, NewFuseError, Tool, ToolRe
 from tools import contacts
 from tools.connection import connect
 from tools.contact_sync import BATCHES_AT_ONCE, ContactSync, batches
+from tools.email_address import normalize_email
 from tools.flow import Gate, each
 from tools.outcome import OPEN, WRITTEN, answer, percent
+from tools.phone_number import normalize_phone
 from tools.records import note_extra, require_taken, take, unread, whole
 
 ROOT = "customers"
@@ -190,8 +192,8 @@ async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1
     for index, row in enumerate(rows):
         if index % REVIEW_PAGE_TURN == 0:
             await asyncio.sleep(0)
-        no_address = contacts.normalize_email(row["email"] or "") is None
-        bad_phone = bool(row["phone"]) and contacts.normalize_phone(row["phone"]) is None
+        no_address = normalize_email(row["email"] or "") is None
+        bad_phone = bool(row["phone"]) and normalize_phone(row["phone"]) is None
         without_address += no_address
         bad_phones += bad_phone
         invalid += no_address or bad_phone

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from newfuse import Disposition, Entry, InvalidArguments, Job
 from tools import steps
-from tools.contacts import normalize_email
+from tools.email_address import normalize_email
 from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
 
 # Presentment currencies. https://docs.stripe.com/currencies

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -81,8 +82,9 @@ def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
     if not isinstance(row, dict):
         reject(entry, "not_an_object", "", f"must be an object, and is {_kind(row)}")
         return None
-    known = {alias for name, field in model.model_fields.items() for alias in (name, field.alias) if alias}
-    extra.update(cut(str(key), KEY_LENGTH) for key in row if key not in known)
+    known = _keys(model)
+    if not known.issuperset(row):
+        extra.update(cut(str(key), KEY_LENGTH) for key in row if key not in known)
     try:
         return model.model_validate(row)
     except ValidationError as exc:
@@ -91,6 +93,11 @@ def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
         more = f"; and {len(problems) - PROBLEMS_NAMED} more" if len(problems) > PROBLEMS_NAMED else ""
         entry.settle(Disposition.REJECTED, f"{entry.place}: {'; '.join(named)}{more}", rule="invalid_field")
         return None
+
+
+@cache
+def _keys(model: type[InputRecord]) -> frozenset[str]:
+    return frozenset(alias for name, field in model.model_fields.items() for alias in (name, field.alias) if alias)
 
 
 def reject(entry: Entry, rule: str, field: str, problem: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from newfuse.crew.dataset import Disposition
 from newfuse.crew.job import Job
 from newfuse.crew.task import Task
 from newfuse.effects import State
 
 EXAMPLES = 3  # places named in a sentence
+CLAIMS_AT_ONCE = 5_000  # looked up together: a ledger of millions need not fit into memory
 
 
 def outstanding_work(job: Job, task: Task) -> list[str]:
@@ -28,15 +31,17 @@ def outstanding_work(job: Job, task: Task) -> list[str]:
 
 async def unconfirmed(job: Job, task: Task) -> list[str]:
     """Return records that claim to be confirmed and are not so in the ledger, a sentence each."""
-    claims = [
+    claims = (
         entry for name in task.datasets for entry in job.dataset(name) if entry.disposition is Disposition.CONFIRMED
-    ]
-    states = await job.run.ledger.states(list({key for entry in claims for key in entry.keys}))
-    wrong = [
-        entry.place
-        for entry in claims  # a claim that names no effect has nothing behind it
-        if not entry.keys or any(states.get(key) is not State.CONFIRMED for key in entry.keys)
-    ]
+    )
+    wrong: list[str] = []
+    while some := list(islice(claims, CLAIMS_AT_ONCE)):
+        states = await job.run.ledger.states([key for entry in some for key in entry.keys])
+        wrong += (
+            entry.place
+            for entry in some  # a claim that names no effect has nothing behind it
+            if not entry.keys or any(states.get(key) is not State.CONFIRMED for key in entry.keys)
+        )
     if not wrong:
         return []
     return [f"{len(wrong)} writes are not confirmed in the ledger ({', '.join(wrong[:EXAMPLES])})"]

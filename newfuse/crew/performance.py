@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from langgraph.errors import GraphBubbleUp
 from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import system_prompt
 from newfuse.crew.runbook_model import FAILED, RunbookModel
-from newfuse.crew.tool_adapter import is_cancelled
+from newfuse.crew.tool_adapter import declare, is_cancelled
 from newfuse.log import logger
 from newfuse.redact import redact_text
 from newfuse.report.results import Performance
@@ -44,23 +44,35 @@ class AnswerCutOff(Exception):
 
 
 class Watch(AgentMiddleware):
-    """Counts a performance's model calls and tokens, ends it at its limit, and refuses cut-off tool calls."""
+    """Counts a performance's model calls and tokens, ends it at its limit, and refuses cut-off tool calls.
 
-    def __init__(self, limit: int) -> None:
+    Where declarations of the tools are given, the model is shown these.
+    """
+
+    def __init__(self, limit: int, declared: Sequence[dict[str, Any]] = ()) -> None:
         super().__init__()
         self.limit = limit
+        self.declared = list(declared)
         self.calls = 0
         self.input_tokens: int | None = 0
         self.output_tokens: int | None = 0
 
-    async def awrap_model_call(
+    # No `async def`: LangChain wraps those for its tracing service, which takes two turns in another thread a call,
+    # traced or not.
+    def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> Coroutine[Any, Any, ModelResponse[Any]]:
+        """Make one model call."""
+        return self._call(request, handler)
+
+    async def _call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
-        """Make one model call."""
         if self.calls >= self.limit:
             raise CallLimitReached
         self.calls += 1
-        response = await handler(request)
+        shown = request.override(tools=[*self.declared]) if self.declared else request
+        response = await handler(shown)
         for message in response.result:
             if isinstance(message, AIMessage):
                 self._count(message)
@@ -115,7 +127,8 @@ async def perform(
     Returns:
         The conversation; how it ended is data, a failure of the model is no exception.
     """
-    watch = Watch(limit)
+    # A runbook knows its tools' arguments.
+    watch = Watch(limit, [] if isinstance(model, RunbookModel) else [declare(tool) for tool in tools])
     worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)
     config: RunnableConfig = {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
     said: list[BaseMessage] = list(messages)

@@ -16,11 +16,8 @@ from newfuse.observe import (
     Deliverability,
     EventCounts,
     MoneyOutcome,
-    calls_by_task,
-    endpoint_statistics,
+    calls_of_run,
     evaluate,
-    run_statistics,
-    tls_versions,
     window_statistics,
 )
 from newfuse.report.facts import FactBook
@@ -66,8 +63,8 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
     await run.call_log.flush()
     finished_at = datetime.now(UTC)
     since = finished_at - WINDOW
-    statistics = await run_statistics(store, run.run_id)
-    by_task = await calls_by_task(store, run.run_id)
+    calls = await calls_of_run(store, run.run_id)
+    statistics, by_task = calls.by_integration, calls.by_task
     window = await window_statistics(store, since, finished_at, mode=frame.environment.mode)
     health = {
         slug: HealthReading(ok=one.ok, latency_ms=one.latency_ms, at=one.at, error=one.error)
@@ -83,7 +80,7 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
         health=health,
         statistics=statistics,
         task_statistics=by_task,
-        endpoints=await endpoint_statistics(store, run.run_id),
+        endpoints=calls.endpoints,
         window=window,
         window_since=since,
         alerts=evaluate(
@@ -97,7 +94,7 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
             events=_events(run.facts),
         ),
         auth={one.id: str(one.config.auth_type) for one in run.registry.get_integrations()},
-        tls=await tls_versions(store, run.run_id),
+        tls=calls.tls_versions,
         settings={one.id: one.settings_in_force() for one in run.registry.get_integrations()},
     )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
-from langchain_core.tools import StructuredTool, ToolException
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel
 
 from newfuse.crew.job import Job
 from newfuse.crew.tool import Tool
@@ -16,6 +19,7 @@ from newfuse.redact import redact_text
 
 _log = logger("crew")
 CONTENT_LIMIT = 4_000  # characters of one tool result or error a model is shown: they are counts, not records
+DECLARATIONS_KEPT = 512  # more tools than the agents of one process have
 
 
 def adapt(tool: Tool, job: Job) -> StructuredTool:
@@ -48,6 +52,19 @@ def adapt(tool: Tool, job: Job) -> StructuredTool:
         response_format="content_and_artifact",
         handle_tool_error=True,
     )
+
+
+def declare(tool: BaseTool) -> dict[str, Any]:
+    """Return what a model is told of a tool, in OpenAI's form, which every provider's client takes; not to be changed.
+
+    LangChain would make it anew for every tool at every model call: a millisecond each.
+    """
+    return _declaration(tool.name, tool.description, cast("type[BaseModel]", tool.args_schema))
+
+
+@lru_cache(maxsize=DECLARATIONS_KEPT)
+def _declaration(name: str, description: str, arguments: type[BaseModel]) -> dict[str, Any]:
+    return convert_to_openai_tool(StructuredTool(name=name, description=description, args_schema=arguments))
 
 
 def is_cancelled() -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from newfuse.types import JSON, Effect, Once
 
@@ -65,9 +66,8 @@ class Intent:
     @property
     def key(self) -> str:
         """The ledger's key, fixed by the business alone: no run, model or attempt is in it."""
-        scope = self.scope
-        parts = [scope.environment, scope.account, scope.integration, scope.action, self.reference]
-        return digest(parts)
+        # The digest of the list of the scope's four parts and the reference, of which only the last one changes.
+        return _digest_of(f"{_beginning(self.scope)},{_canonical(self.reference)}]")
 
     @property
     def fingerprint(self) -> str:
@@ -75,11 +75,22 @@ class Intent:
         return digest(self.arguments)
 
 
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode
+
+
 def digest(value: JSON) -> str:
     """Return a stable digest of a JSON value, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return _digest_of(_canonical(value))
+
+
+def _digest_of(text: str) -> str:
     # JSON may hold halves of surrogate pairs, which UTF-8 proper has no bytes for.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:KEY_LENGTH]
+
+
+@lru_cache(maxsize=64)
+def _beginning(scope: Scope) -> str:
+    return _canonical([scope.environment, scope.account, scope.integration, scope.action])[:-1]
 
 
 def vendor_key(key: str, attempt: int) -> str:

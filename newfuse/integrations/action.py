@@ -149,7 +149,5 @@ def read_actions(cls: type) -> dict[str, ActionSpec]:
             _check_lookup(cls, name, mark.lookup, member)
         if mark.batch is not None and mark.batch not in signature.arguments.model_fields:
             raise TypeError(f"{cls.__name__}.{name}: batch names {mark.batch!r}, which it does not take.")
-        specs[name] = ActionSpec(
-            name, mark.effect, mark.once, mark.lookup, mark.batch, mark.scopes, signature
-        )
+        specs[name] = ActionSpec(name, mark.effect, mark.once, mark.lookup, mark.batch, mark.scopes, signature)
     return specs

@@ -66,7 +66,12 @@ class IntegrationRegistry:
         return id in self._integrations
 
     async def execute_action(
-        self, id: str, action: str, params: Mapping[str, Any] | None = None, *, reference: str | None = None  # noqa: A002
+        self,
+        id: str,
+        action: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        reference: str | None = None,  # noqa: A002
     ) -> Any:
         """Run an action of the integration of that id; see `Integration.execute`.
 

@@ -22,7 +22,7 @@ class Record(BaseModel):
         Raises:
             KeyError: There is no such field.
         """
-        if name not in type(self).model_fields:
+        if name not in type(self).__pydantic_fields__:
             raise KeyError(name)
         return getattr(self, name)
 

@@ -11,7 +11,9 @@ from newfuse.observe.alerts import (
     evaluate,
 )
 from newfuse.observe.call_statistics import (
+    RunCalls,
     calls_by_task,
+    calls_of_run,
     endpoint_statistics,
     run_statistics,
     tls_versions,
@@ -28,8 +30,10 @@ __all__ = [
     "EndpointStatistics",
     "EventCounts",
     "MoneyOutcome",
+    "RunCalls",
     "Severity",
     "calls_by_task",
+    "calls_of_run",
     "endpoint_statistics",
     "evaluate",
     "nearest_rank",

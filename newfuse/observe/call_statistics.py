@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -43,16 +44,58 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class RunCalls:
+    """The calls of one run, read once; made by `calls_of_run`."""
+
+    rows: Sequence[_Row]
+
+    @property
+    def by_integration(self) -> dict[str, CallStatistics]:
+        """Their statistics, by integration."""
+        return _grouped(self.rows, lambda row: str(row.integration))
+
+    @property
+    def by_task(self) -> dict[str, CallStatistics]:
+        """Their statistics, by task; what no task made stands under the empty name."""
+        return _grouped(self.rows, lambda row: str(row.task or ""))
+
+    @property
+    def endpoints(self) -> dict[str, list[EndpointStatistics]]:
+        """The endpoints really called, by task, in the order they were first called."""
+        by_task: dict[str, dict[tuple[str, str, str, str | None], list[_Row]]] = defaultdict(lambda: defaultdict(list))
+        for row in self.rows:
+            by_task[str(row.task or "")][row.integration, row.method, row.template, row.action].append(row)
+        return {task: [_endpoint(*key, rows) for key, rows in endpoints.items()] for task, endpoints in by_task.items()}
+
+    @property
+    def tls_versions(self) -> dict[str, list[str]]:
+        """The TLS versions negotiated, by host; an empty list says that plain HTTP was spoken.
+
+        Hosts that never answered are left out: nothing was negotiated.
+        """
+        found: dict[str, set[str]] = {}
+        for row in self.rows:
+            if row.status is not None:
+                versions = found.setdefault(str(row.host), set())
+                if row.tls is not None:
+                    versions.add(str(row.tls))
+        return {host: sorted(versions) for host, versions in sorted(found.items())}
+
+
+async def calls_of_run(store: Store, run_id: str) -> RunCalls:
+    """Return the calls of one run; flush the call log first."""
+    return RunCalls(await _rows(store, calls.c.run_id == run_id))
+
+
 async def run_statistics(store: Store, run_id: str) -> dict[str, CallStatistics]:
     """Return the statistics of one run, by integration; flush the call log first."""
-    rows = await _rows(store, calls.c.run_id == run_id)
-    return _grouped(rows, lambda row: str(row.integration))
+    return (await calls_of_run(store, run_id)).by_integration
 
 
 async def calls_by_task(store: Store, run_id: str) -> dict[str, CallStatistics]:
     """Return the statistics of one run, by task; what no task made stands under the empty name."""
-    rows = await _rows(store, calls.c.run_id == run_id)
-    return _grouped(rows, lambda row: str(row.task or ""))
+    return (await calls_of_run(store, run_id)).by_task
 
 
 async def window_statistics(
@@ -79,23 +122,12 @@ async def window_statistics(
 
 async def endpoint_statistics(store: Store, run_id: str) -> dict[str, list[EndpointStatistics]]:
     """Return the endpoints a run really called, by task, in the order they were first called."""
-    by_task: dict[str, dict[tuple[str, str, str, str | None], list[_Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in await _rows(store, calls.c.run_id == run_id):
-        by_task[str(row.task or "")][row.integration, row.method, row.template, row.action].append(row)
-    return {task: [_endpoint(*key, rows) for key, rows in endpoints.items()] for task, endpoints in by_task.items()}
+    return (await calls_of_run(store, run_id)).endpoints
 
 
 async def tls_versions(store: Store, run_id: str) -> dict[str, list[str]]:
-    """Return the TLS versions negotiated in a run, by host; an empty list says that plain HTTP was spoken.
-
-    Hosts that never answered are left out: nothing was negotiated.
-    """
-    found: dict[str, set[str]] = {}
-    for row in await _rows(store, calls.c.run_id == run_id, calls.c.status.is_not(None)):
-        versions = found.setdefault(str(row.host), set())
-        if row.tls is not None:
-            versions.add(str(row.tls))
-    return {host: sorted(versions) for host, versions in sorted(found.items())}
+    """Return the TLS versions negotiated in a run, by host; an empty list says that plain HTTP was spoken."""
+    return (await calls_of_run(store, run_id)).tls_versions
 
 
 async def _rows(store: Store, *where: ColumnElement[bool]) -> Sequence[_Row]:

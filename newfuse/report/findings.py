@@ -18,6 +18,7 @@ from newfuse.report.wording import cited, counted, milliseconds
 AUTHENTICATION_STATUSES = ("401", "403")
 SLOW_MS = 2000.0  # the specified warning threshold of response times
 NAMED = 5  # examples in one finding
+RUNBOOK = "runbook"  # who a task is done by without a model
 
 
 class Urgency(StrEnum):
@@ -160,7 +161,7 @@ def _other_effects(outcome: TaskOutcome) -> Iterator[Finding]:
 
 def _performers(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
     for performance in outcome.performances:
-        if performance.ended != "done":
+        if performance.ended != "done" and performance.by != RUNBOOK:  # a runbook ends early with its task's error only
             yield Finding(
                 urgency=Urgency.NOTICE,
                 what=f"{harmless(outcome.title)}: {harmless(performance.by)} did not finish "

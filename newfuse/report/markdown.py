@@ -50,6 +50,8 @@ def quoted(text: str, limit: int = PROSE_CHARACTERS) -> str:
 
 def _visible(text: str) -> str:
     spaced = " ".join(text.split())
+    if spaced.isprintable():  # then there is nothing invisible in it
+        return spaced
     return "".join(char for char in spaced if char in _JOINERS or unicodedata.category(char) not in _INVISIBLE).strip()
 
 

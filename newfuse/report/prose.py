@@ -30,6 +30,7 @@ class Measured:
     def __init__(self) -> None:
         self._values: dict[Kind, set[Decimal]] = defaultdict(set)
         self._dates: set[str] = set()
+        self._moments: set[datetime] = set()
 
     def add(self, kind: Kind, *values: float | Decimal | None) -> None:
         """Add values; None is none."""
@@ -37,12 +38,7 @@ class Measured:
 
     def add_date(self, at: datetime) -> None:
         """Add a moment, in the ways people write its date and its time (UTC)."""
-        utc = at.astimezone(UTC)
-        forms = ("%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%H:%M", "%H:%M:%S", "%Y-%m-%d %H:%M")
-        written = [utc.strftime(form).lower() for form in forms]
-        self._dates.update([*written, *(form.replace(" 0", " ").removeprefix("0") for form in written)])
-        self._dates.add(utc.isoformat(timespec="seconds").lower())
-        self._dates.add(f"{utc:%Y-%m-%dt%H:%M:%S}z")
+        self._moments.add(at)
 
     def add_text(self, text: str) -> None:
         """Add the numbers of a text that was itself measured, such as a vendor's answer."""
@@ -105,9 +101,18 @@ class Measured:
     def covers(self, found: Number) -> bool:
         """Say whether a number is a measured value, at the precision it is written with."""
         if found.value is None:
-            return found.text.lower() in self._dates
+            written = found.text.lower()
+            return written in self._dates or any(written in _ways_to_write(at) for at in self._moments)
         near = found.step / 2
         return any(abs(found.value - value) <= near for value in self._values[found.kind])
+
+
+def _ways_to_write(at: datetime) -> set[str]:
+    utc = at.astimezone(UTC)
+    forms = ("%Y-%m-%d", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%H:%M", "%H:%M:%S", "%Y-%m-%d %H:%M")
+    written = [utc.strftime(form).lower() for form in forms]
+    exact = (utc.isoformat(timespec="seconds").lower(), f"{utc:%Y-%m-%dt%H:%M:%S}z")
+    return {*written, *(form.replace(" 0", " ").removeprefix("0") for form in written), *exact}
 
 
 def unmeasured_numbers(text: str, measured: Measured) -> list[str]:

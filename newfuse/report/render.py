@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from jinja2.runtime import Context
 
 from newfuse.observe import CallStatistics
 from newfuse.report import sections
-from newfuse.report.findings import findings, refused_by_authentication
+from newfuse.report.findings import Finding, findings, refused_by_authentication
 from newfuse.report.markdown import harmless
 from newfuse.report.prose import closing_words
 from newfuse.report.record import RunRecord, quality_of
@@ -46,9 +46,9 @@ def task_report(record: RunRecord, outcome: TaskOutcome) -> str:
     )
 
 
-def health_dashboard(record: RunRecord) -> str:
-    """Return the health dashboard as markdown."""
-    found = findings(record)
+def health_dashboard(record: RunRecord, found: Sequence[Finding] | None = None) -> str:
+    """Return the health dashboard as markdown; `found` is what `findings` returned, where that is known already."""
+    found = findings(record) if found is None else found
     return _render(
         "integration_health_dashboard.md.jinja",
         record,
@@ -62,8 +62,8 @@ def health_dashboard(record: RunRecord) -> str:
     )
 
 
-def summary(record: RunRecord) -> str:
-    """Return the summary of the run as markdown."""
+def summary(record: RunRecord, found: Sequence[Finding] | None = None) -> str:
+    """Return the summary of the run as markdown; `found` is what `findings` returned, where that is known already."""
     return _render(
         "INTEGRATION_SUMMARY.md.jinja",
         record,
@@ -74,7 +74,7 @@ def summary(record: RunRecord) -> str:
         encryption=sections.encryption(record),
         alerts=sections.alert_summary(record),
         continuity=sections.continuity(record),
-        found=findings(record),
+        found=findings(record) if found is None else found,
     )
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from newfuse.report.findings import findings
 from newfuse.report.record import RunRecord
 from newfuse.report.render import health_dashboard, summary, task_report
 from newfuse.report.results import RunResult
@@ -38,8 +39,9 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
         OSError: The folder cannot be written to.
     """
     texts = {report_file(outcome.name): task_report(record, outcome) for outcome in record.outcomes}
-    texts[DASHBOARD_FILE] = health_dashboard(record)
-    texts[SUMMARY_FILE] = summary(record)
+    found = findings(record)
+    texts[DASHBOARD_FILE] = health_dashboard(record, found)
+    texts[SUMMARY_FILE] = summary(record, found)
     texts[RESULTS_FILE] = results_json(record.published())
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

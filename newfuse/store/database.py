@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +14,16 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, se
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from newfuse.errors import ConfigurationError
+from newfuse.log import logger
 from newfuse.store import schema
 
 FILE_NAME = "newfuse.db"
 BUSY_TIMEOUT_MS = 30_000  # two runs on one store take turns at writing; a turn is milliseconds
 
 T = TypeVar("T")
+
+_Write = tuple[Callable[[Connection], Any], Future[Any]]
+_log = logger("store")
 
 
 class Store:
@@ -36,18 +41,28 @@ class Store:
         self.folder = folder
         self._engine: Engine | None = None
         self._thread: ThreadPoolExecutor | None = None
+        self._waiting: deque[_Write] = deque()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction that is on disk when this returns; cancelling the caller does not undo it.
 
+        What waits while another write is on its way to the disk shares the next transaction, and the next wait for the
+        disk. When one of those sharing fails, each is run again in a transaction of its own: `work` may be called
+        twice, the first time to no effect on the store.
+
         Raises:
             ConfigurationError: The store cannot be opened or written to: no permission, a full disk.
         """
-        return await self._submit(self._write, work)
+        done: Future[T] = Future()
+        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        self._waiting.append((work, done))
+        self._executor().submit(self._write_waiting)
+        return await asyncio.shield(asyncio.wrap_future(done))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a consistent view of the store."""
-        return await self._submit(self._read, work)
+        reading = asyncio.get_running_loop().run_in_executor(self._executor(), self._read, work)
+        return await asyncio.shield(reading)  # a cancelled caller must not break off what the thread is at
 
     async def close(self) -> None:
         """Finish what was begun and release the files; the store opens again on next use."""
@@ -56,11 +71,32 @@ class Store:
             await asyncio.get_running_loop().run_in_executor(thread, self._dispose)
             thread.shutdown()
 
-    async def _submit(self, how: Callable[[Callable[[Connection], T]], T], work: Callable[[Connection], T]) -> T:
+    def _executor(self) -> ThreadPoolExecutor:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="newfuse-store")
-        running = asyncio.get_running_loop().run_in_executor(self._thread, how, work)
-        return await asyncio.shield(running)  # a cancelled caller must not take back what waits in the thread's queue
+        return self._thread
+
+    def _write_waiting(self) -> None:
+        """Write what waits, in one transaction if that goes well; nothing when an earlier turn has written it."""
+        shared: list[_Write] = []
+        while self._waiting:
+            shared.append(self._waiting.popleft())
+        if len(shared) > 1:
+            try:
+                results = self._write(lambda connection: [work(connection) for work, _ in shared])
+            except BaseException:  # whoever it is that fails: the others must not
+                _log.debug("writes that shared a transaction are made one by one")
+            else:
+                for (_, done), result in zip(shared, results, strict=True):
+                    done.set_result(result)
+                return
+        for work, done in shared:
+            try:
+                result = self._write(work)
+            except BaseException as exc:
+                done.set_exception(exc)
+            else:
+                done.set_result(result)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         with self._usable(), self._open().connect() as connection:
@@ -108,9 +144,7 @@ def _engine(folder: Path | None) -> Engine:
         _make_folder(folder)
         database = str(folder / FILE_NAME)
     # Parameters are what was written to vendors: they belong in no error text.
-    engine = create_engine(
-        URL.create("sqlite", database=database), isolation_level="AUTOCOMMIT", hide_parameters=True
-    )
+    engine = create_engine(URL.create("sqlite", database=database), isolation_level="AUTOCOMMIT", hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     try:
         with engine.connect() as connection:

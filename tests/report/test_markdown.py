@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from newfuse.redact import redact_text
 from newfuse.report.markdown import harmless, quoted
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False, "html": True})
@@ -20,8 +21,8 @@ def inline(tokens: list[Token]) -> list[Token]:
 
 
 def shown(text: str) -> str:
-    """Return what is left of a text when line breaks and invisible characters are taken out."""
-    spaced = " ".join(text.split())
+    """Return what is left of a text when credentials, line breaks and invisible characters are taken out."""
+    spaced = " ".join(redact_text(text).split())
     kept = (char for char in spaced if char == "\u200d" or unicodedata.category(char)[0] != "C")
     return "".join(kept).strip()
 

@@ -54,6 +54,64 @@ async def test_a_committed_write_is_seen_by_another_connection_at_once(tmp_path:
     await store.close()
 
 
+async def held_up(store: Store, *works):
+    """Ask for writes while another one is under way, so that they wait together; returns what became of each."""
+    going_on = threading.Event()
+    first = asyncio.ensure_future(store.write(lambda _connection: going_on.wait(5)))
+    others = [asyncio.ensure_future(store.write(work)) for work in works]
+    await asyncio.sleep(0)  # all of them are in the queue
+    going_on.set()
+    await first
+    return await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_writes_that_wait_together_share_a_transaction_and_each_has_its_own_result(tmp_path: Path):
+    store = Store(tmp_path)
+    connections = []
+
+    def putting(name: str):
+        def work(connection):
+            connections.append(connection)
+            put(name)(connection)
+            return name
+
+        return work
+
+    assert ["a", "b", "c"] == await held_up(store, putting("a"), putting("b"), putting("c"))
+    assert 1 == len({id(connection) for connection in connections})
+    assert ["a", "b", "c", "version"] == await store.read(names)
+    await store.close()
+
+
+async def test_one_that_fails_takes_none_of_those_with_it_that_waited_beside_it(tmp_path: Path):
+    store = Store(tmp_path)
+
+    def half(connection):
+        put("half")(connection)
+        raise ValueError("a fault of this one")
+
+    before, failure, after = await held_up(store, put("a"), half, put("b"))
+    assert "a fault of this one" == str(failure)
+    assert not isinstance(before, BaseException)
+    assert not isinstance(after, BaseException)
+    assert ["a", "b", "version"] == await store.read(names)
+    await store.close()
+
+
+async def test_one_whose_caller_is_gone_is_written_with_the_others(tmp_path: Path):
+    store = Store(tmp_path)
+    going_on = threading.Event()
+    first = asyncio.ensure_future(store.write(lambda _connection: going_on.wait(5)))
+    gone, other = (asyncio.ensure_future(store.write(put(name))) for name in ("a", "b"))
+    await asyncio.sleep(0)
+    gone.cancel()
+    going_on.set()
+    await asyncio.gather(first, other)
+    assert gone.cancelled()
+    assert ["a", "b", "version"] == await store.read(names)
+    await store.close()
+
+
 async def test_a_failing_write_leaves_nothing_and_shows_no_values(tmp_path: Path):
     store = Store(tmp_path)
 

@@ -13,6 +13,7 @@ from newfuse.errors import InvalidArguments, NewFuseError, OutcomeUnknown, Rejec
 # A batch that HubSpot refuses as a whole is sent again in this many parts, until the bad records stand alone: one bad
 # record among 100 costs 15 requests, 100 bad ones 157. Halves would cost 15 and 199.
 PARTS = 4
+TRACE = "objectWriteTraceId"  # of an input; comes back with the record's result or error
 
 Input = Mapping[str, Any]
 Read = Callable[[Mapping[str, Any]], Any]
@@ -35,6 +36,7 @@ async def upsert_batch(
             "id": key,
             "idProperty": id_property,
             "properties": {name: value for name, value in given.items() if name != id_property},
+            TRACE: str(index),
         }
         for index, (key, given) in enumerate(zip(keys, inputs, strict=True))
         if key
@@ -60,7 +62,7 @@ async def update_batch(vendor: Integration, kind: ObjectType, inputs: Sequence[I
     def updated(row: Mapping[str, Any]) -> Updated:
         return Updated(id=str(row["id"]))
 
-    wire = dict(enumerate(inputs))
+    wire = {index: {**given, TRACE: str(index)} for index, given in enumerate(inputs)}
     found = await _write(vendor, f"/crm/v3/objects/{kind}/batch/update", wire, updated)
     return [found[index] for index in range(len(inputs))]
 
@@ -85,9 +87,7 @@ async def _write(
     vendor: Integration, path: str, wire: Mapping[int, Input], read: Read, id_property: str | None = None
 ) -> Mapping[int, ItemResult]:
     async def send(part: Sequence[int]) -> Mapping[int, ItemResult]:
-        # The trace id comes back with a record's result or error.
-        inputs = [{**wire[index], "objectWriteTraceId": str(index)} for index in part]
-        answer = await vendor.api.post(path, json={"inputs": inputs})
+        answer = await vendor.api.post(path, json={"inputs": [wire[index] for index in part]})
         keys = {index: str(wire[index]["id"]) for index in part}
         return _read_answer(vendor.slug, keys, answer, read, id_property)
 
@@ -118,7 +118,7 @@ def _read_answer(
                 found[place] = ItemResult(read(row))
     for error in errors:
         context = error.get("context") or {}
-        places = [by_trace.get(str(trace)) for trace in context.get("objectWriteTraceId") or []]
+        places = [by_trace.get(str(trace)) for trace in context.get(TRACE) or []]
         places += [by_key.get(str(key).lower()) for key in context.get("ids") or []]
         for place in alone or places:
             if place is not None:
@@ -127,7 +127,7 @@ def _read_answer(
 
 
 def _trace(row: Mapping[str, Any]) -> str:
-    return str(row.get("objectWriteTraceId"))
+    return str(row.get(TRACE))
 
 
 async def _in_parts(vendor: Integration, indices: Sequence[int], send: Send) -> dict[int, ItemResult]:

@@ -24,7 +24,7 @@ text or None clears a property."""
 
 def _flat(given: Any) -> Any:
     # HubSpot's own shape of a batch input, {"id", "idProperty", "properties"}, means the same as its flat properties.
-    if isinstance(given, Mapping) and isinstance(given.get("properties"), Mapping):
+    if isinstance(given, Mapping) and "properties" in given and isinstance(given["properties"], Mapping):
         id_property = given.get("idProperty")
         key = {id_property: given["id"]} if isinstance(id_property, str) and "id" in given else {}
         return {**key, **{name: given[name] for name in ("email",) if name in given}, **given["properties"]}
@@ -37,7 +37,7 @@ FlatProperties = Annotated[dict[str, PropertyValue], BeforeValidator(_flat)]
 
 def as_texts(properties: Mapping[str, PropertyValue]) -> dict[str, str]:
     """Return property values as HubSpot keeps them: texts, booleans as `true` and `false`, nothing as an empty text."""
-    return {name: _text(value) for name, value in properties.items()}
+    return {name: value if type(value) is str else _text(value) for name, value in properties.items()}
 
 
 def _text(value: PropertyValue) -> str:
