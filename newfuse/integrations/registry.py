@@ -67,11 +67,11 @@ class IntegrationRegistry:
 
     async def execute_action(
         self,
-        id: str,
+        id: str,  # noqa: A002
         action: str,
         params: Mapping[str, Any] | None = None,
         *,
-        reference: str | None = None,  # noqa: A002
+        reference: str | None = None,
     ) -> Any:
         """Run an action of the integration of that id; see `Integration.execute`.
 
