@@ -44,7 +44,7 @@ async def reconcile(
             refunds = await _read_refunds(stripe, paid)
         except NewFuseError as exc:
             _record(job, {currency: dict.fromkeys(AMOUNTS) for currency in in_currency(valid)})
-            job.check("Payments reconcile", False, f"Stripe could not be read: {exc.for_model}")
+            job.check("Payments reconcile", False, f"Stripe could not be read: {exc.for_model}", critical=True)
             raise
     amounts: dict[str, dict[str, Any]] = {}
     for currency, entries in in_currency(valid).items():
@@ -65,7 +65,7 @@ async def reconcile(
     job.fact("payments.read_back", len(intents), "payments", **_VENDOR)
     job.fact("payments.mismatched", wrong, "payments", **_VENDOR)
     evidence = f"{len(paid) - wrong} of {len(paid)} payments agree with Stripe in amount, currency, status and refunds"
-    job.check("Payments reconcile", wrong == 0, evidence)
+    job.check("Payments reconcile", wrong == 0, evidence, critical=True)
     _check_mode(job, list(intents.values()))
     if differences:
         job.table("Payments that differ from Stripe", list(differences[:DIFFERENCES_SHOWN]))
@@ -93,7 +93,7 @@ def _check_mode(job: Job, intents: list[Any]) -> None:
         live = sum(bool(intent["livemode"]) for intent in intents)
         expected = len(intents) if job.run.mode == "live" else 0
         evidence = f"{live} of {len(intents)} payments were made in Stripe's live mode, in a {job.run.mode} run"
-        job.check("Payments in the right mode", live == expected, evidence)
+        job.check("Payments in the right mode", live == expected, evidence, critical=True)
 
 
 async def _read_intents(job: Job, stripe: Integration, paid: Sequence[Entry]) -> dict[str, Any]:

@@ -35,11 +35,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check that was really run: its name, whether it passed, and the evidence in a sentence."""
+    """One check that was really run; see `Job.check`."""
 
     name: str
     passed: bool
     evidence: str
+    critical: bool = False
 
 
 @dataclass(slots=True)
@@ -169,9 +170,17 @@ class Job:
         """
         return self.run.facts.add(self.task, name, _json(value), unit, _json(source))
 
-    def check(self, name: str, passed: bool, evidence: str) -> None:
-        """Record a check that was run; one of the same name replaces the earlier."""
-        self.checks = [check for check in self.checks if check.name != name] + [Check(name, passed, evidence)]
+    def check(self, name: str, passed: bool, evidence: str, *, critical: bool = False) -> None:
+        """Record a check that was run; one of the same name replaces the earlier.
+
+        Args:
+            name: What was checked.
+            passed: Whether it is as it should be.
+            evidence: What was looked at and found, in a sentence.
+            critical: Whether its failing alone makes the run need attention, as payments that do not reconcile do.
+        """
+        others = [check for check in self.checks if check.name != name]
+        self.checks = [*others, Check(name, passed, evidence, critical)]
 
     def table(self, title: str, rows: list[dict[str, JSON]]) -> None:
         """Put a small table into the task's report; one of the same title replaces the earlier.

@@ -151,7 +151,7 @@ def _result(
 
 
 def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> RunStatus:
-    """Success needs the seed's 80 % of tasks, and no money effect that failed, is unknown, or was not even tried."""
+    """Success needs the seed's 80 % of tasks, all money effects asked for done, and no critical check failed."""
     money = _money(outcomes)
     money_failed = money is not None and (money.failed or money.unknown)
     payments_failed = any(
@@ -159,15 +159,14 @@ def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> Ru
         for outcome in outcomes
         if _handles_money(frame, outcome)
     )
-    if rate < SUCCESS_THRESHOLD or money_failed or payments_failed:
+    alarmed = any(check.critical and not check.passed for outcome in outcomes for check in outcome.checks)
+    if rate < SUCCESS_THRESHOLD or money_failed or payments_failed or alarmed:
         return RunStatus.NEEDS_ATTENTION
     return RunStatus.SUCCESS
 
 
 def _left_open(outcome: TaskOutcome) -> bool:
-    """Say whether a record was not done as asked, as a refund that conflicts with an earlier one, or a check failed."""
-    if outcome.datasets and any(not check.passed for check in outcome.checks):
-        return True
+    """Say whether a record was not done as asked, such as a refund that conflicts with an earlier one."""
     return any(account.counts.get("failed", 0) + account.counts.get("unknown", 0) for account in outcome.datasets)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from langchain_core.language_models import BaseChatModel
@@ -194,7 +194,7 @@ async def _outcome(
         effects=effects(lambda _kind: True),
         money_effects=effects(lambda kind: kind == "money"),
         datasets=[_account(job.dataset(name)) for name in task.datasets],
-        checks=[CheckResult(name=check.name, passed=check.passed, evidence=check.evidence) for check in job.checks],
+        checks=[CheckResult(**asdict(check)) for check in job.checks],
         notes=list(job.notes),
         tables=dict(job.tables),
         integrations=list(task.integrations),

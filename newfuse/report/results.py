@@ -198,11 +198,12 @@ class Performance(_Model):
 
 
 class CheckResult(_Model):
-    """One check that was run."""
+    """One check that was run; a critical one that fails makes the run need attention by itself."""
 
     name: str
     passed: bool
     evidence: str
+    critical: bool = False
 
 
 class RecordException(_Model):

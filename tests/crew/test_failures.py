@@ -268,7 +268,7 @@ async def test_a_vendor_that_fails_is_named_and_its_task_alone_is_failed(world: 
 @tool
 async def find_a_mismatch(job: Job) -> ToolResult:
     """Compare, and find that it does not agree."""
-    job.check("Payments reconcile", passed=False, evidence="1 of 3 differs")
+    job.check("Payments reconcile", passed=False, evidence="1 of 3 differs", critical=True)
     return ToolResult("1 of 3 differs.", {})
 
 
