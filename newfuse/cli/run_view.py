@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from time import monotonic
 from types import TracebackType
@@ -17,7 +18,7 @@ from newfuse.report.results import TaskOutcome
 SYMBOLS = {"waiting": "·", "running": "▶", "completed": "✅", "failed": "❌", "skipped": "⏭"}
 
 
-class RunView(Watcher):
+class RunView(Watcher, ABC):
     """Shows a run while it happens; a subclass says where. Use it as a context manager."""
 
     def __init__(self, *, verbose: Collection[str], clock: Callable[[], float] = monotonic) -> None:
@@ -31,9 +32,9 @@ class RunView(Watcher):
         self.run_id: str | None = None
         self._verbose = frozenset(verbose)
 
+    @abstractmethod
     def say(self, text: str = "", *, dim: bool = False) -> None:
         """Show lines that stay."""
-        raise NotImplementedError
 
     def restore(self) -> None:
         """Put the terminal back in order; called when the process is about to vanish."""

@@ -160,10 +160,16 @@ class VendorAccount:
     async def check(self) -> None:
         """Make the vendor's cheapest authenticated read; subclasses say which.
 
+        Where none is defined, connecting proves only that the credentials are there, and health is not measured.
+
         Raises:
             VendorError: The vendor cannot be reached or does not let us in.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define check()")
+
+    @property
+    def has_check(self) -> bool:
+        """Whether the vendor can be asked for its health: the subclass defines `check`."""
+        return type(self).check is not VendorAccount.check
 
     async def health(self) -> Health:
         """Make one health call now and say how it went; never raises for a vendor's failure.
@@ -176,6 +182,8 @@ class VendorAccount:
         try:
             if not self.is_enabled:
                 raise IntegrationDisabled(self.config.name)
+            if not self.has_check:
+                raise ConfigurationError(f"{self.config.name} defines no check(): its health cannot be measured.")
             self._open()
             await self._check("health")
         except Exception as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -36,9 +37,12 @@ class Integration(VendorAccount):
     specs: ClassVar[dict[str, ActionSpec]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Read the actions, so that mistakes show at import."""
+        """Read the actions, so that mistakes show at import; name and description default to the class's own."""
         super().__init_subclass__(**kwargs)
         cls.specs = read_actions(cls)
+        if "slug" in vars(cls):
+            cls.name = getattr(cls, "name", cls.__name__)
+            cls.description = getattr(cls, "description", (inspect.getdoc(cls) or "").partition("\n")[0])
 
     def __init__(
         self,

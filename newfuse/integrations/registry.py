@@ -96,10 +96,10 @@ class IntegrationRegistry:
                 raise result
 
     async def check_health(self) -> dict[str, Health]:
-        """Make a health call to every enabled integration, all at once; by id."""
-        enabled = [integration for integration in self.get_integrations() if integration.is_enabled]
-        found = await asyncio.gather(*(integration.health() for integration in enabled))
-        health = {integration.id: one for integration, one in zip(enabled, found, strict=True)}
+        """Make a health call to every enabled integration that defines one, all at once; by id."""
+        asked = [one for one in self.get_integrations() if one.is_enabled and one.has_check]
+        found = await asyncio.gather(*(integration.health() for integration in asked))
+        health = {integration.id: one for integration, one in zip(asked, found, strict=True)}
         self.last_health.update(health)
         return health
 
