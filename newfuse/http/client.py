@@ -19,7 +19,7 @@ from newfuse.http.headers import raw_headers
 from newfuse.http.paginate import Cursor, Offset, PageNumber, Pages, PageStyle
 from newfuse.http.rate_limit import Clock, RateGate, RateLimit, Sleep
 from newfuse.http.record import Recorder
-from newfuse.http.response import ApiResponse, Describe, Masker
+from newfuse.http.response import ApiResponse, Describe, Expect, Masker
 from newfuse.http.retry import SAFE_METHODS, Retrier, RetryPolicy, Safety
 from newfuse.http.send import Call, Sender
 from newfuse.http.session import LOOPBACK, Session
@@ -140,6 +140,7 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.ANYTHING,
     ) -> ApiResponse:
         """Make one call, repeated where that is safe.
 
@@ -154,6 +155,7 @@ class ApiClient:
             headers: Headers of this call; they win over the configured ones.
             repeatable: Whether repeating it is harmless; by default GET, HEAD and OPTIONS are and for others
                 the call context says so.
+            expect: What the body of a success must be.
 
         Returns:
             The successful answer.
@@ -161,11 +163,13 @@ class ApiClient:
         Raises:
             InvalidArguments: Path, values, params, headers or body cannot be sent; nothing was.
             RetryLater: Rate limit, 5xx or no connection, after the repetitions allowed.
+            UnreadableAnswer: What came was not the vendor's: another body than expected, or a redirect or refusal
+                that is not in the vendor's own form.
             OutcomeUnknown: A write may have been carried out and no answer tells.
             ReconnectNeeded: The credentials are wrong or lack a permission.
             Rejected: The vendor refused the request.
         """
-        return await self._call(method, path, None, values, params, json, form, headers, repeatable)
+        return await self._call(method, path, None, values, params, json, form, headers, repeatable, expect)
 
     async def _call(
         self,
@@ -178,6 +182,7 @@ class ApiClient:
         form: Params | None,
         headers: Mapping[str, str] | None,
         repeatable: bool | None,
+        expect: Expect,
     ) -> ApiResponse:
         method = method.upper()
         content, content_type = _body(json, form)
@@ -215,6 +220,7 @@ class ApiClient:
             content=content,
             safety=safety,
             context=context,
+            expect=expect,
         )
         return await self._retrier.run(lambda number: self._sender.attempt(call, number), safety)
 
@@ -240,9 +246,10 @@ class ApiClient:
         *,
         values: Values | None = None,
         headers: Mapping[str, str] | None = None,
+        expect: Expect = Expect.JSON,
     ) -> JSON:
         """GET and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("GET", path, None, values, params, None, None, headers, None)).body
+        return (await self._call("GET", path, None, values, params, None, None, headers, None, expect)).body
 
     async def head(
         self,
@@ -253,7 +260,8 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, str]:
         """HEAD and return the answer's headers, as it has no body; arguments and errors as for `request`."""
-        return (await self._call("HEAD", path, None, values, params, None, None, headers, None)).headers
+        nothing = Expect.NOTHING
+        return (await self._call("HEAD", path, None, values, params, None, None, headers, None, nothing)).headers
 
     async def post(
         self,
@@ -265,9 +273,10 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> JSON:
         """POST and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("POST", path, None, values, params, json, form, headers, repeatable)).body
+        return (await self._call("POST", path, None, values, params, json, form, headers, repeatable, expect)).body
 
     async def put(
         self,
@@ -279,9 +288,10 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> JSON:
         """PUT and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PUT", path, None, values, params, json, form, headers, repeatable)).body
+        return (await self._call("PUT", path, None, values, params, json, form, headers, repeatable, expect)).body
 
     async def patch(
         self,
@@ -293,9 +303,10 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> JSON:
         """PATCH and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PATCH", path, None, values, params, json, form, headers, repeatable)).body
+        return (await self._call("PATCH", path, None, values, params, json, form, headers, repeatable, expect)).body
 
     async def delete(
         self,
@@ -307,9 +318,10 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> JSON:
         """DELETE and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("DELETE", path, None, values, params, json, form, headers, repeatable)).body
+        return (await self._call("DELETE", path, None, values, params, json, form, headers, repeatable, expect)).body
 
     def pages(
         self,
@@ -324,6 +336,7 @@ class ApiClient:
         total: str | None = None,
         limit: int | None = None,
         headers: Mapping[str, str] | None = None,
+        absent_is_empty: bool = False,
     ) -> Pages:
         """Read a list page by page; nothing is sent before the iteration begins.
 
@@ -338,6 +351,8 @@ class ApiClient:
             total: Dotted path of the number of items the vendor announces.
             limit: Most items to hand out.
             headers: Headers of every page.
+            absent_is_empty: The vendor leaves an empty list out of its answer (Google's JSON does); otherwise an answer
+                without one is unreadable, and no empty list.
 
         Returns:
             An async iterator over the items, which knows afterwards whether the list was complete.
@@ -356,14 +371,23 @@ class ApiClient:
                 query |= step
             else:
                 body = {**json, **step}
-            response = await self._call(method, path, target, values, query, body, None, headers, True)
+            response = await self._call(method, path, target, values, query, body, None, headers, True, Expect.JSON)
             at = response.url
             return response
 
         resumed = isinstance(style, Cursor) and style.param in {**(params or {}), **(json or {})}
         resumed = resumed or (isinstance(style, Offset) and style.start > 0)
         resumed = resumed or (isinstance(style, PageNumber) and style.start > 1)
-        return Pages(fetch, style, items=items, total=total, limit=limit, resumed=resumed)
+        return Pages(
+            fetch,
+            style,
+            integration=self.integration,
+            items=items,
+            total=total,
+            limit=limit,
+            resumed=resumed,
+            absent_is_empty=absent_is_empty,
+        )
 
 
 def _body(json: JSON, form: Params | None) -> tuple[bytes, bytes | None]:
