@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from newfuse.errors import InvalidArguments
 from newfuse.http.breaker import Breaker, BreakerChange, BreakerPolicy
@@ -32,6 +32,24 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, str | int]
 Params = Mapping[str, Any]
+
+
+class ReadOptions(TypedDict, total=False):
+    """What `get` and `head` take beside path and query; see `ApiClient.request`."""
+
+    values: Values | None
+    headers: Mapping[str, str] | None
+    expect: Expect
+
+
+class WriteOptions(ReadOptions, total=False):
+    """What `post`, `put`, `patch` and `delete` take beside the path; see `ApiClient.request`."""
+
+    params: Params | None
+    json: JSON
+    form: Params | None
+    repeatable: bool | None
+
 
 # What stands in records for a URL that came from a vendor's answer: it has no template and may hold values.
 LINK_TEMPLATE = "{link}"
@@ -169,20 +187,31 @@ class ApiClient:
             ReconnectNeeded: The credentials are wrong or lack a permission.
             Rejected: The vendor refused the request.
         """
-        return await self._call(method, path, None, values, params, json, form, headers, repeatable, expect)
+        return await self._call(
+            method,
+            path,
+            values=values,
+            params=params,
+            json=json,
+            form=form,
+            headers=headers,
+            repeatable=repeatable,
+            expect=expect,
+        )
 
     async def _call(
         self,
         method: str,
         path: str,
-        link: str | None,
-        values: Values | None,
-        params: Params | None,
-        json: JSON,
-        form: Params | None,
-        headers: Mapping[str, str] | None,
-        repeatable: bool | None,
-        expect: Expect,
+        *,
+        link: str | None = None,
+        values: Values | None = None,
+        params: Params | None = None,
+        json: JSON = None,
+        form: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> ApiResponse:
         method = method.upper()
         content, content_type = _body(json, form)
@@ -226,7 +255,8 @@ class ApiClient:
 
     def _locate(self, path: str, values: Values | None) -> tuple[BaseUrl, str, str]:
         if "://" in path.partition("?")[0]:
-            base = next((base for base in self._bases() if base.resolve(path, at=base.url)), None)
+            bases = (self._base, *(base for _, base in self._routes))
+            base = next((base for base in bases if base.resolve(path, at=base.url)), None)
             resolved = base.resolve(path, at=base.url) if base is not None else None
             if base is None or resolved is None:
                 problem = f"leads out of {self.config.base_url}"
@@ -236,92 +266,30 @@ class ApiClient:
         base = next((base for prefix, base in self._routes if template.text.startswith(prefix)), self._base)
         return base, template.fill(values), template.text
 
-    def _bases(self) -> list[BaseUrl]:
-        return [self._base, *(base for _, base in self._routes)]
+    async def get(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> JSON:
+        """GET and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("GET", path, params=params, **options)).body
 
-    async def get(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-        expect: Expect = Expect.JSON,
-    ) -> JSON:
-        """GET and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("GET", path, None, values, params, None, None, headers, None, expect)).body
-
-    async def head(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Mapping[str, str]:
+    async def head(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> Mapping[str, str]:
         """HEAD and return the answer's headers, as it has no body; arguments and errors as for `request`."""
-        nothing = Expect.NOTHING
-        return (await self._call("HEAD", path, None, values, params, None, None, headers, None, nothing)).headers
+        options["expect"] = Expect.NOTHING
+        return (await self._call("HEAD", path, params=params, **options)).headers
 
-    async def post(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-        expect: Expect = Expect.JSON,
-    ) -> JSON:
-        """POST and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("POST", path, None, values, params, json, form, headers, repeatable, expect)).body
+    async def post(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """POST and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("POST", path, **options)).body
 
-    async def put(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-        expect: Expect = Expect.JSON,
-    ) -> JSON:
-        """PUT and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PUT", path, None, values, params, json, form, headers, repeatable, expect)).body
+    async def put(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PUT and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PUT", path, **options)).body
 
-    async def patch(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-        expect: Expect = Expect.JSON,
-    ) -> JSON:
-        """PATCH and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PATCH", path, None, values, params, json, form, headers, repeatable, expect)).body
+    async def patch(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PATCH and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PATCH", path, **options)).body
 
-    async def delete(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-        expect: Expect = Expect.JSON,
-    ) -> JSON:
-        """DELETE and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("DELETE", path, None, values, params, json, form, headers, repeatable, expect)).body
+    async def delete(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """DELETE and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("DELETE", path, **options)).body
 
     def pages(
         self,
@@ -371,7 +339,16 @@ class ApiClient:
                 query |= step
             else:
                 body = {**json, **step}
-            response = await self._call(method, path, target, values, query, body, None, headers, True, Expect.JSON)
+            response = await self._call(
+                method,
+                path,
+                link=target,
+                values=values,
+                params=query,
+                json=body,
+                headers=headers,
+                repeatable=True,
+            )
             at = response.url
             return response
 

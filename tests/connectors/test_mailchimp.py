@@ -25,8 +25,8 @@ from newfuse.errors import (
     NotFound,
     OutcomeUnknown,
     Rejected,
-    UnreadableAnswer,
     Unavailable,
+    UnreadableAnswer,
 )
 from newfuse.http import CallRecord, RetryPolicy
 from newfuse.integrations import WriteStatus
