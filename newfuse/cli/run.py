@@ -19,7 +19,7 @@ def run(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = Path("reports"),
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="runbook, openai:NAME, anthropic:NAME or the URL of a compatible server."),
+        typer.Option(metavar="NAME", help="runbook, openai:NAME, anthropic:NAME, NAME@URL or a server's URL."),
     ] = None,
     sandbox: Annotated[
         str | None,

@@ -183,25 +183,24 @@ def _performers(crew: Crew, choice: ModelChoice, stack: AsyncExitStack) -> Calla
     asked_for_runbook = choice.is_runbook and choice.why != NOT_CONFIGURED
     runbooks = {task.name: task.runbook for task in crew.tasks.values() if task.runbook is not None}
     runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks))
-    clients: dict[tuple[str, str | None], Performer] = {}
+    clients: dict[tuple[object, ...], Performer] = {}
 
     def client(chosen: ModelChoice) -> Performer | None:
         if chosen.is_runbook:
             return None
-        key = (chosen.name, chosen.base_url)
+        key = (chosen.name, chosen.base_url, chosen.key)
         if key not in clients:
             model = build_model(chosen)
             stack.push_async_callback(close_model, model)
-            clients[key] = Performer(chosen.label, model)
+            clients[key] = Performer(chosen.label, model, chosen.masker)
         return clients[key]
 
     by_agent: dict[str, Performers] = {}
     for agent in crew.agents.values():
         chosen = choice
         if agent.model is not None and not asked_for_runbook:
-            chosen = choose_model(agent.model)
-        why = f"agent {agent.name} is set to it" if chosen is not choice else choice.why
-        by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=why, runbook=runbook)
+            chosen = choose_model(agent.model, asked=f"agent {agent.name} is set to it")
+        by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=chosen.why, runbook=runbook)
     return lambda agent: by_agent[agent.name]
 
 

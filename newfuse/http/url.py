@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -164,3 +165,14 @@ def parse_base(url: str) -> BaseUrl:
 
 def _origin(scheme: str, hostname: str | None, port: int | None) -> tuple[str, str, int]:
     return scheme, (hostname or "").lower(), port or _DEFAULT_PORTS.get(scheme, 0)
+
+
+def is_loopback(hostname: str) -> bool:
+    """Say whether a host is this machine: `localhost`, 127.0.0.0/8 or ::1 (RFC 6761, 6.3; RFC 1122, 3.2.1.3)."""
+    name = hostname.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:  # another name
+        return False

@@ -18,11 +18,14 @@ from newfuse.http.context import calling
 from newfuse.http.url import parse_base
 from newfuse.integrations.answers import readable
 from newfuse.integrations.config import IntegrationConfig
-from newfuse.integrations.credentials import find_credentials
+from newfuse.integrations.credentials import find_credentials, keep_off_plain_http
 from newfuse.integrations.defaults import process_call_log
 from newfuse.integrations.health import Health
 from newfuse.integrations.schema import problems_of
 from newfuse.types import IntegrationType
+
+MADE_UP = "sandbox"
+"""A credential that opens nothing."""
 
 
 class VendorAccount:
@@ -78,6 +81,11 @@ class VendorAccount:
         self._recorder = recorder
         self._transport = transport
         self._api: ApiClient | None = None
+        self._in_sandbox = False
+
+    def stay_in_sandbox(self) -> None:
+        """Look for no credential outside: what the sandbox was not given credentials for gets made-up ones."""
+        self._in_sandbox = True
 
     def _configure(self, settings: dict[str, Any]) -> IntegrationConfig:
         base_url = settings.pop("base_url", None)
@@ -271,12 +279,19 @@ class VendorAccount:
             await api.aclose()
 
     def credentials(self) -> dict[str, SecretStr]:
-        """Return the credentials: given to the constructor, else from the environment.
+        """Return the credentials: given to the constructor, else from the environment or `.env` beside the app.
 
         Raises:
             MissingCredential: One that is needed was found nowhere.
+            ConfigurationError: They would go to another address than the vendor's own over plain http.
         """
-        return find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if self._in_sandbox:
+            made_up = {field.name: SecretStr(MADE_UP) for field in self.auth.fields if not field.optional}
+            return made_up | self._given
+        found = find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if found and self.config.base_url != self.base_url:
+            keep_off_plain_http(self.id, self.config.base_url)
+        return found
 
     def account(self) -> str:
         """Name the vendor account for effect keys; a vendor whose keys tell test from live says so here."""
