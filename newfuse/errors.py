@@ -16,6 +16,7 @@ NewFuseError
     │   ├── RateLimited       the quota is spent
     │   ├── Unavailable       5xx, or nothing could be sent
     │   └── CircuitOpen       we stopped asking for a while
+    ├── AnswerTooLarge        ask for less at a time
     ├── OutcomeUnknown        a write may have been received, and no answer came
     ├── ReconnectNeeded       credentials are wrong or lack a permission
     │   ├── AuthenticationFailed
@@ -172,6 +173,10 @@ class Unavailable(RetryLater):
 
 class CircuitOpen(RetryLater):
     """Too many calls in a row failed; nothing is sent until `retry_after_s` have passed."""
+
+
+class AnswerTooLarge(VendorError):
+    """The answer has more bytes than are read: ask for fewer items or fields, or allow this request more."""
 
 
 class OutcomeUnknown(VendorError):

@@ -229,6 +229,7 @@ _ESCAPED_IN_JSON = frozenset('"\\/')
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;", " ": r"\+"}  # HTML, and forms
 _BASE64_URL = {"+": "-", "/": "_"}  # RFC 4648, 5
 _LETTERS = re.compile("[A-Za-z0-9]+")
+_NEVER_ENCODED = re.compile("[A-Za-z0-9._-]+")  # RFC 3986, 2.3: needlessly encoded ones are not looked for
 
 
 class Masker:
@@ -240,15 +241,14 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted({text for text in secrets if len(text) >= MIN_MASKED_CHARS}, key=len, reverse=True)
-        self._forms = {secret: [secret, *_base64_cores(secret)] for secret in self._secrets}
-        looked_for: list[str] = []
-        for secret, forms in self._forms.items():
-            others = [form for other in self._secrets if other != secret for form in self._forms[other]]
+        self._cores = {secret: _base64_cores(secret) for secret in self._secrets}
+        rows: list[str] = []
+        for secret, cores in self._cores.items():
+            others = [[other, *found] for other, found in self._cores.items() if other != secret]
             # Where one secret stands within another (a key in its Basic token), whoever finds the one finds the other.
-            if not any(other in secret for other in others):
-                looked_for += forms
-        # The letters and digits of a secret are spelled alike in all of these ways: its longest row of them tells.
-        rows = [max(_LETTERS.findall(form), key=len, default="") for form in looked_for]
+            if not any(form in secret for forms in others for form in forms):
+                # What is spelled alike in all of these ways: the longest row of characters that nobody encodes.
+                rows += [_longest(_NEVER_ENCODED, secret), *(_longest(_LETTERS, core) for core in cores)]
         self._hints = tuple(row.encode() for row in rows)
         self._always = any(len(hint) < _LEAST_HINT for hint in self._hints)
 
@@ -292,9 +292,13 @@ class Masker:
     @cached_property
     def _spelled(self) -> re.Pattern[str]:
         plain = ["".join(map(_spellings, secret)) for secret in self._secrets]
-        cores = [core for _, *cores in self._forms.values() for core in cores]
+        cores = [core for found in self._cores.values() for core in found]
         encoded = ["".join(_spellings(char, _BASE64_URL.get(char)) for char in core) for core in cores]
         return re.compile("|".join([*plain, *encoded]))
+
+
+def _longest(row: re.Pattern[str], text: str) -> str:
+    return max(row.findall(text), key=len, default="")
 
 
 def _spellings(char: str, other: str | None = None) -> str:

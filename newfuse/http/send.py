@@ -10,14 +10,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from newfuse.errors import CircuitOpen, InvalidArguments, NewFuseError, RateLimited, Rejected, Unavailable
+from newfuse.errors import (
+    AnswerTooLarge,
+    CircuitOpen,
+    InvalidArguments,
+    NewFuseError,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from newfuse.http.bounds import MAX_BYTES_EXTENSION, AnswerTooLong, CannotUnpack, bytes_received
 from newfuse.http.rate_limit import MAX_HOLD_S
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.response import (
+    AnswerMasker,
     ApiResponse,
     Describe,
     Fault,
-    Masker,
     UndecodableError,
     decode,
     describe,
@@ -60,6 +69,7 @@ class Call:
     content: bytes
     safety: Safety
     context: CallContext
+    max_bytes: int
 
 
 class Sender:
@@ -75,7 +85,7 @@ class Sender:
         breaker: Breaker | None,
         recorder: Recorder | None,
         describe: Describe | None,
-        masker: Masker,
+        masker: AnswerMasker,
         timeout_s: float,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -200,7 +210,11 @@ class Sender:
                 call.url,
                 headers=call.headers,
                 content=call.content or None,
-                extensions={"timeout": self._timeout, PATH_EXTENSION: call.path},
+                extensions={
+                    "timeout": self._timeout,
+                    PATH_EXTENSION: call.path,
+                    MAX_BYTES_EXTENSION: call.max_bytes,
+                },
             )
         except httpx.InvalidURL:  # longer than httpx takes; its text would repeat the values
             problem = f"the values and params make it {len(call.url)} characters long, or unreadable"
@@ -211,7 +225,8 @@ class Sender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 record.sent = True
-                response = await client.send(request, auth=self._auth)
+                response = await client.send(request, auth=self._auth, stream=True)
+                await self._load(response, record)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             record.sent = False
             record.error = type(exc).__name__
@@ -223,6 +238,15 @@ class Sender:
             self._reason(exc, call)
             said = f"{call.host} did not answer within {self._timeout_s:g} s"
             raise self._uncertain(said) from exc
+        except AnswerTooLong as exc:
+            record.status = exc.status
+            said = f"{exc}; ask for less at a time"
+            too_large = AnswerTooLarge(said, integration=self._integration, status=exc.status)
+            raise Failed(too_large, Delivery.UNCERTAIN, retry=False) from exc
+        except CannotUnpack as exc:
+            record.error = type(exc).__name__
+            reason = self._reason(exc, call)
+            raise self._uncertain(f"the answer of {call.host} cannot be read ({reason})") from exc
         except NewFuseError:  # from the authentication, before anything left
             record.sent = False
             raise
@@ -234,6 +258,15 @@ class Sender:
             SENDING.reset(token)
             record.latency_ms = (time.perf_counter() - began) * 1000
         return response
+
+    async def _load(self, response: httpx.Response, record: CallRecord) -> None:
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()  # not read to its end: the connection goes too
+            raise
+        finally:
+            record.bytes_in = bytes_received(response)
 
     def _uncertain(self, said: str) -> Failed:
         return Failed(Unavailable(said, integration=self._integration), Delivery.UNCERTAIN, retry=None)
@@ -257,9 +290,9 @@ class Sender:
 
     def _read(self, call: Call, response: httpx.Response, record: CallRecord) -> ApiResponse:
         status = response.status_code
-        headers = dict(response.headers.items())
+        kept = self._masker.headers(response.headers)
+        headers = dict(kept.items())
         record.status = status
-        record.bytes_in = response.num_bytes_downloaded
         record.request_id = request_id(headers)
         record.tls = _tls(response)
         self._gate.observe(headers)
@@ -276,8 +309,9 @@ class Sender:
                 )
                 raise Failed(error, Delivery.UNCERTAIN, retry=None) from exc
             body = response.text
+        body = self._masker.body(response.content, body)
         if status < 300 or status == 304:
-            return ApiResponse(status, response.headers, body, record.request_id, record.latency_ms, call.url)
+            return ApiResponse(status, kept, body, record.request_id, record.latency_ms, call.url)
         raise self._failure(call, status, headers, body, record)
 
     def _failure(self, call: Call, status: int, headers: Mapping[str, str], body: JSON, record: CallRecord) -> Failed:
