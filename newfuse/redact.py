@@ -34,10 +34,11 @@ _CARD = re.compile(
     r"|220[0-4]\d{12,15}"  # Mir
 )
 _LEAST_DIGITS, _MOST_DIGITS = 12, 19  # of all of these
-# Where a number may begin, and as many digits as it may have, by themselves or in groups; decimals are no cards.
+# Where a number may begin, and as many digits as it may have, by themselves or in groups. Decimals are no cards, and
+# what follows a plus is a telephone.
 _SEPARATOR = "[ \u00a0\u2009\u202f\u2010-\u2013-]"
 _CARD_STARTS = re.compile(
-    rf"(?<![\d.])(?=([2-68]\d{{3}}(?:{_SEPARATOR}?\d){{{_LEAST_DIGITS - 4},{_MOST_DIGITS - 4}}}))"
+    rf"(?<![\d.+])(?=([2-68]\d{{3}}(?:{_SEPARATOR}?\d){{{_LEAST_DIGITS - 4},{_MOST_DIGITS - 4}}}))"
 )
 _GOES_ON = re.compile(r"\.?\d")
 SEARCHED_CHARS = 10_000  # of one text that are searched for cards; a longer one is no field of a record

@@ -373,6 +373,7 @@ def test_every_number_of_mastercards_second_series_is_masked(issuer: int, rest: 
         "0.4242424242424242",
         "+62 812 3456 7890",
         "+6281234567890",
+        f"+{with_check_digit('491512345678')}",
         "2220 0000 0000 0000",
         "2721000000000004",
         "42424242424242424242",
