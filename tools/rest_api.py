@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from newfuse import InvalidArguments, Job, Tool, ToolResult, tool
+from newfuse.redact import MASK, SECRET_NAMES
 from tools.outcome import answer, cut
 
 READING = ("GET", "HEAD")
@@ -15,7 +16,6 @@ SHOWN_CHARS = 2_500  # of an answer: a look, not a way for records to reach a mo
 SHOWN_ITEMS = 5
 SHOWN_DEPTH = 6
 SHOWN_TEXT = 200
-MASK = "[redacted]"
 # What a caller may say beside the query. Authentication, host and idempotency are the engine's.
 ALLOWED_HEADERS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match", "prefer"})
 SHOWN_HEADERS = re.compile(
@@ -23,7 +23,6 @@ SHOWN_HEADERS = re.compile(
     r"x-hubspot-correlation-id|stripe-version",
     re.IGNORECASE,
 )
-SECRET = re.compile(r"secret|token|password|passwd|api[-_]?key|authorization|signature|cvc|cookie", re.IGNORECASE)
 
 Scalar = str | int | float | bool
 
@@ -84,7 +83,7 @@ def shorten(value: Any, depth: int = 0) -> Any:
         if depth == SHOWN_DEPTH:
             return f"… ({len(value)} fields)"
         return {
-            key: MASK if SECRET.search(str(key)) and isinstance(inner, str) else shorten(inner, depth + 1)
+            key: MASK if SECRET_NAMES.search(str(key)) and isinstance(inner, str) else shorten(inner, depth + 1)
             for key, inner in value.items()
         }
     if isinstance(value, list):

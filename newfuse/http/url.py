@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote_plus, urljoin, urlsplit
 
 from newfuse.errors import ConfigurationError, InvalidArguments
 
@@ -161,6 +161,25 @@ def parse_base(url: str) -> BaseUrl:
         host=host,
         hostname=hostname,
     )
+
+
+def without_params(url: str, value: str) -> tuple[str, set[str]]:
+    """Take query parameters of one value off a URL.
+
+    Args:
+        url: The URL.
+        value: The value, as it is written in the URL.
+
+    Returns:
+        The URL without them, and their names.
+    """
+    if value not in url:
+        return url, set()
+    address, _, query = url.partition("?")
+    pairs = query.split("&")
+    taken = [pair for pair in pairs if pair.partition("=")[2] == value]
+    left = "&".join(pair for pair in pairs if pair not in taken)
+    return f"{address}?{left}" if left else address, {unquote_plus(pair.partition("=")[0]) for pair in taken}
 
 
 def _origin(scheme: str, hostname: str | None, port: int | None) -> tuple[str, str, int]:
