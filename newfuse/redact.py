@@ -240,7 +240,7 @@ class Masker:
     (`user:key`). Secrets of fewer than six characters are left: they would be found everywhere.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = sorted({text for text in secrets if len(text) >= MIN_MASKED_CHARS}, key=len, reverse=True)
         self._cores = {secret: _base64_cores(secret) for secret in self._secrets}
         rows: list[str] = []
@@ -309,8 +309,6 @@ def _spellings(char: str, other: str | None = None) -> str:
         char: The character.
         other: A character that stands for it in another alphabet.
     """
-    if char.isascii() and char.isalnum():
-        return char
     percent = "".join(f"%(?:25){{0,2}}{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
     units = char.encode("utf-16-be", "surrogatepass").hex()
     escaped = "".join(rf"\\{{1,3}}u{units[at : at + 4]}" for at in range(0, len(units), 4))

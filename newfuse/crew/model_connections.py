@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from newfuse.config import ENVIRONMENT, places
+from newfuse.http.bounds import ACCEPT_ENCODING, bound_answers
 from newfuse.http.url import is_loopback
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ def http_settings(base_url: str) -> dict[str, Any]:
 
 
 def async_http_settings(base_url: str) -> dict[str, Any]:
-    """Return `http_settings` for an asynchronous client."""
-    settings = http_settings(base_url)
-    if "trust_env" in settings:  # Anthropic's client looks for proxies wherever it is given no transport
-        import httpx2
+    """Return `http_settings` for an asynchronous client, which also reads no more of an answer than is bearable."""
+    import httpx2
 
+    settings = http_settings(base_url)
+    settings["event_hooks"] = {"response": [bound_answers(httpx2.AsyncByteStream)]}
+    settings["headers"] = {"Accept-Encoding": ACCEPT_ENCODING}
+    if "trust_env" in settings:  # Anthropic's client looks for proxies wherever it is given no transport
         limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT_CONNECTIONS)
         settings["transport"] = httpx2.AsyncHTTPTransport(verify=settings["verify"], trust_env=False, limits=limits)
     return settings

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from newfuse.config import ENVIRONMENT, Place, Setting, Settings, find_setting, load_settings, places
-from newfuse.crew.masking import KeyMasker
 from newfuse.crew.model_connections import async_http_settings, http_settings, leave_the_environment_out
 from newfuse.errors import ConfigurationError
 from newfuse.http.url import is_loopback
-from newfuse.redact import redact_text
+from newfuse.redact import Masker, redact_text
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -94,7 +93,7 @@ class ModelChoice:
         return f"{self.name} at {_without_credentials(self.base_url)}" if self.base_url else self.name
 
     @property
-    def masker(self) -> KeyMasker:
+    def masker(self) -> Masker:
         """What takes the secrets of this model out of a text."""
         parts = urlsplit(self.base_url or "")
         secrets = [value for _, value in parse_qsl(parts.query)]
@@ -102,7 +101,7 @@ class ModelChoice:
             secrets.append(unquote(parts.password))
         if self.key is not None:
             secrets.append(self.key.get_secret_value())
-        return KeyMasker(secrets)
+        return Masker(secrets)
 
 
 @dataclass(frozen=True, slots=True)

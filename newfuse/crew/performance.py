@@ -18,10 +18,10 @@ from langgraph.errors import GraphBubbleUp
 
 from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import system_prompt
-from newfuse.crew.masking import KeyMasker, Masker
 from newfuse.crew.runbook_model import FAILED, RunbookModel
 from newfuse.crew.tool_adapter import declare, is_cancelled
 from newfuse.log import logger
+from newfuse.redact import Masker
 from newfuse.report.results import Performance
 
 _log = logger("crew")
@@ -133,7 +133,7 @@ async def perform(
     Returns:
         The conversation; how it ended is data, a failure of the model is no exception.
     """
-    masker = masker or KeyMasker()
+    masker = masker or Masker()
     # A runbook knows its tools' arguments.
     watch = Watch(limit, [] if isinstance(model, RunbookModel) else [declare(tool) for tool in tools])
     worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)

@@ -17,7 +17,6 @@ from newfuse.crew.briefing import brief, reminder, task_text
 from newfuse.crew.completeness import outstanding_work, unconfirmed
 from newfuse.crew.dataset import Dataset, Disposition, Entry, shorten
 from newfuse.crew.job import Job, RunContext
-from newfuse.crew.masking import Masker
 from newfuse.crew.models import RUNBOOK
 from newfuse.crew.performance import Conversation, perform
 from newfuse.crew.runbook_model import brief_message
@@ -25,7 +24,7 @@ from newfuse.crew.task import Task
 from newfuse.crew.tool_adapter import adapt
 from newfuse.errors import NewFuseError, Rejected, VendorError
 from newfuse.log import logger
-from newfuse.redact import redact_text
+from newfuse.redact import Masker, redact_text
 from newfuse.report.results import (
     EXCEPTIONS_SHOWN,
     CheckResult,
