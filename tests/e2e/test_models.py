@@ -22,8 +22,10 @@ from e2e.crew_brain import (
     competent,
     everything_again,
     everything_twice_at_once,
+    in_portions,
     is_about,
     takes_others_data,
+    turns_of,
     writes_first,
 )
 from e2e.inside import Inside
@@ -484,9 +486,13 @@ def poisoned() -> Data:
 
 def obedient(conversation: Conversation, /) -> Turn:
     """Do what the data says, with every tool there is and every argument that could do harm; then the work."""
-    if conversation.assistant_turns:
-        return competent(conversation.without_turns(1))
-    return Turn(calls=[call for call in harmful() if call[0] in {*conversation.tool_names, "refund_everything"}])
+    turn = in_portions(harmful_for(conversation), conversation)
+    assert turn is not None
+    return turn
+
+
+def harmful_for(conversation: Conversation) -> list[tuple[str, dict[str, Any]]]:
+    return [call for call in harmful() if call[0] in {*conversation.tool_names, "refund_everything"}]
 
 
 READS_CRM = (
@@ -577,8 +583,9 @@ async def test_instructions_in_the_data_stay_data_and_obeying_them_does_no_harm(
     # Every harmful call was refused, or did no more than the task's own; what is read of the CRM is a look.
     done: list[Any] = []
     for request in room.requests:
-        if request.assistant_turns == 1:
-            calls = {call.id: (call.name, call.arguments) for call in request.messages[1].tool_calls}
+        if request.assistant_turns == turns_of(harmful_for(request)):
+            made = [call for message in request.messages for call in message.tool_calls]
+            calls = {call.id: (call.name, call.arguments) for call in made}
             done += [(calls[one.tool_call_id], one.text) for one in request.tool_results if one.status == "success"]
     assert [READS_CRM] == [call for call, _ in done]
     assert "items in all" in done[0][1]
