@@ -49,7 +49,7 @@ _PERSONAL = frozenset(
         *("address", "addr", "street", "line1", "line2", "city", "town", "zip", "zipcode", "postal", "postcode"),
         *("latitude", "longitude", "lat", "lng", "ip", "ipaddress"),
         *("last4", "exp", "fingerprint", "iban", "bic", "passport", "ssn", "dob", "birth", "birthday", "birthdate"),
-        *("gender", "sex"),
+        *("gender", "sex", "age", "salary", "income"),
     }
 )
 # Whose `name` it is when a person's. By itself it may be a list's as well: rather that hidden than a customer shown.
