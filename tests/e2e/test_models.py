@@ -42,6 +42,7 @@ from newfuse.integrations import Integration
 from newfuse.report.verify import verify
 from newfuse.sandbox import SANDBOX_CREDENTIALS, SandboxServer
 from newfuse.store import Store
+from tools import files
 
 KEY = "sk-test-of-the-model-server-0123456789"
 QUICK = RetryPolicy(initial_s=0.001, max_wait_s=0.002)
@@ -394,6 +395,31 @@ async def test_closing_words_are_a_quotation_and_cannot_pose_as_the_report(room:
         assert "<script>" not in report
 
 
+async def test_a_file_that_a_model_writes_is_marked_and_makes_no_number_measured(room: Room):
+    name = "500000 USD 98 percent.txt"
+
+    def boasts_of_its_file(conversation: Conversation) -> Turn:
+        if not conversation.assistant_turns:
+            return Turn(calls=[("write_file", {"path": name, "content": "500000 USD were moved."})])
+        turn = competent(conversation.without_turns(1))
+        return turn if turn.calls else Turn("500000 USD were moved, to the joy of 98 percent.")
+
+    room.think(boasts_of_its_file)
+    ran = await room.run(sample())
+    assert (0, ALL_COMPLETED) == (ran.code, statuses(ran))
+    await room.assert_complete_and_honest(ran, more_files=["files"])
+    assert ["500000 USD 98 percent.txt", "README.txt"] == sorted(path.name for path in files_of(ran))
+    assert (ran.folder / "files" / name).read_text(encoding="utf-8").startswith(files.UNMEASURED)
+    for task in agreement.TASKS:
+        report = ran.report(task).replace("\\", "")
+        assert "was left out: it names numbers that were not measured" in report
+        assert "wrote files of its own into files/; nothing in them was measured or checked" in report
+
+
+def files_of(ran: Ran) -> list[Path]:
+    return list((ran.folder / "files").iterdir())
+
+
 # --- what a model is told -------------------------------------------------------------------------------------------
 
 
@@ -531,6 +557,7 @@ def harmful() -> list[tuple[str, dict[str, Any]]]:
                 "//evil.example/contacts",
                 "/../_sandbox/truth",
                 "/..%2f_sandbox/truth",
+                "/..;/_sandbox/truth",
                 "/%2e%2e/_sandbox/truth",
                 "/crm/../../_sandbox/log",
                 "@evil.example/",
@@ -553,6 +580,10 @@ def harmful() -> list[tuple[str, dict[str, Any]]]:
                 "results.json",
                 "RESULTS.JSON",
                 "notes/../results.json",
+                "results.json/evil.txt",
+                "INTEGRATION_SUMMARY.md/evil.md",
+                "evil.svg",
+                f"{PAYING}_report.md ",
                 "../evil.md",
                 "/tmp/evil.md",
                 f"{PAYING}_report.md",
