@@ -194,9 +194,7 @@ async def perform(
 def _watch(
     agent: Agent, model: BaseChatModel, tools: Sequence[BaseTool], limit: int
 ) -> tuple[Watch, list[AgentMiddleware]]:
-    if isinstance(
-        model, RunbookModel
-    ):  # the app's own code: it knows its tools' arguments, and how often it calls them
+    if isinstance(model, RunbookModel):  # the app's own code: it knows its tools' arguments, and comes to an end
         watch = Watch(limit)
         return watch, [watch]
     tool_calls = ToolCallLimit(agent.tool_call_limit)
