@@ -37,6 +37,7 @@ class CrewLaunch:
     sandbox: str | None
     live: bool
     repeat: bool
+    repeat_anew: bool
     store: Path | None
     json: bool
     inputs: Sequence[str]
@@ -108,6 +109,7 @@ def _run(
             out=asked.out,
             store=store,
             repeat=asked.repeat,
+            repeat_anew=asked.repeat_anew,
             inputs=inputs,
             watcher=view,
             data_place=place,

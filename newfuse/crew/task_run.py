@@ -17,6 +17,7 @@ from newfuse.crew.briefing import brief, reminder, task_text
 from newfuse.crew.completeness import outstanding_work, unconfirmed
 from newfuse.crew.dataset import Dataset, Disposition, Entry, shorten
 from newfuse.crew.job import Job, RunContext
+from newfuse.crew.masking import Masker
 from newfuse.crew.models import RUNBOOK
 from newfuse.crew.performance import Conversation, perform
 from newfuse.crew.runbook_model import brief_message
@@ -44,10 +45,11 @@ EXCEPTIONAL = set(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
 
 @dataclass(frozen=True, slots=True)
 class Performer:
-    """What leads a conversation: a chat model and its name."""
+    """What leads a conversation: a chat model, its name, and what masks its keys."""
 
     name: str
     model: BaseChatModel
+    masker: Masker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ async def _work(job: Job, task: Task, agent: Agent, performers: Performers, done
 
     async def performance(who: Performer, messages: Sequence[BaseMessage], why: str, limit: int) -> Conversation:
         before = job.tool_calls
-        conversation = await perform(agent, who.model, tools, messages, by=who.name, why=why, limit=limit)
+        conversation = await perform(
+            agent, who.model, tools, messages, by=who.name, why=why, limit=limit, masker=who.masker
+        )
         conversation.performance.tool_calls = job.tool_calls - before
         done.append(conversation)
         return conversation

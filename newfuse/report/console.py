@@ -8,7 +8,7 @@ from pathlib import Path
 from newfuse.redact import redact_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.record import RunRecord
-from newfuse.report.results import Obstacle, RunStatus, TaskStatus
+from newfuse.report.results import Obstacle, Repetition, RunStatus, TaskStatus
 from newfuse.report.sections import EMOJI, title_of
 from newfuse.report.wording import counted, number, percent
 
@@ -55,6 +55,7 @@ def results_text(record: RunRecord) -> str:
         f"Total Integration Tasks: {result.total_tasks}",
         f"Completed Integrations: {result.completed_tasks}",
         f"Integration Status: {result.status.value}",
+        *_repetition(result.repetition),
         "",
         "📋 INTEGRATION BREAKDOWN:",
         "-" * RULED,
@@ -71,6 +72,13 @@ def results_text(record: RunRecord) -> str:
             lines.append(f"   Error: {_line(outcome.error or 'no reason given')}")
         lines.append("")
     return "\n".join(lines).rstrip("\n")
+
+
+def _repetition(repetition: Repetition | None) -> list[str]:
+    if repetition is None:
+        return []
+    state = "finished" if repetition.finished else "unfinished: the next --repeat continues it"
+    return [f"Repetition: {repetition.id}, {state}"]
 
 
 def files_text(paths: Sequence[Path], obstacles: Sequence[Obstacle] = ()) -> str:

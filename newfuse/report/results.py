@@ -160,6 +160,20 @@ class Obstacle(_Model):
     what: str
 
 
+class Repetition(_Model):
+    """Doing again, on purpose, what earlier runs confirmed; it may take several runs."""
+
+    id: str
+    """Marks the references of its writes."""
+    begun_at: datetime
+    begun_by: str
+    """The run that began it."""
+    continued: bool
+    """Whether this run went on with what an earlier one had left undone."""
+    finished: bool = False
+    """Whether this run left nothing of it undone; else the next `--repeat` continues it."""
+
+
 class RunResult(_Model):
     """`results.json`."""
 
@@ -180,6 +194,8 @@ class RunResult(_Model):
     integrations: dict[str, IntegrationResult]
     facts: list[Fact]
     model_use: ModelUse = ModelUse()
+    repetition: Repetition | None = None
+    """None where the run was not told to repeat."""
     observed: Observations | None = None
     """Filled in when the reports are written."""
     obstacles: list[Obstacle] = []

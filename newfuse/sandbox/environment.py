@@ -85,7 +85,7 @@ def _address(url: str) -> str:
 def _describe(url: str) -> dict[str, Any]:
     way_out = "Start one with `newfuse sandbox serve`, or leave the URL out to use the embedded one."
     # What listens on this machine is not reached through a proxy, and a sandbox elsewhere is named by its own address.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         with opener.open(f"{url}{INFO_PATH}", timeout=TIMEOUT_S) as answer:
             info = json.loads(answer.read(MOST_BYTES))
@@ -100,6 +100,13 @@ def _describe(url: str) -> dict[str, Any]:
     if not (isinstance(info, dict) and isinstance(info.get("instance_id"), str) and _is_texts(info.get("vendors"))):
         raise ConfigurationError(f"{url} is no sandbox: it answers {INFO_PATH} with something else. {way_out}")
     return info
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Lets a redirect end as the answer that it is: who answers at an address may not send us to another."""
+
+    def redirect_request(self, *_given: Any, **_further: Any) -> None:
+        """Name no request to go on with."""
 
 
 def _is_texts(value: Any) -> bool:

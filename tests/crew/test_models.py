@@ -65,7 +65,7 @@ async def test_a_competent_model_does_the_whole_task(world: World, model: ModelR
     assert (COMPLETED, 0, AMOUNTS) == (outcome.status, output.exit_code, world.taken)
     assert (["done"], "All payments are taken.") == (endings(outcome), outcome.prose)
     [performance] = outcome.performances
-    assert (f"{model.provider}:small at {model.server.url}", "asked for with --model") == (
+    assert (f"{model.provider}:small at {model.server.url}", "asked for with --model, without a key") == (
         performance.by,
         performance.why,
     )
@@ -113,7 +113,10 @@ async def test_agents_may_have_models_of_their_own_and_share_one_client_each(wor
     assert ["crews"] * 4 + ["own"] * 2 == sorted(request.model for request in model.requests)
     by = {one.name: one.performances[0] for one in output.record.outcomes}
     assert by["a"].by.startswith(f"{model.provider}:own")
-    assert ("agent one is set to it", "asked for with --model") == (by["a"].why, by["b"].why)
+    assert ("agent one is set to it, without a key", "asked for with --model, without a key") == (
+        by["a"].why,
+        by["b"].why,
+    )
 
 
 async def test_each_distinct_model_has_one_client(world: World, model: ModelRoom, monkeypatch: pytest.MonkeyPatch):
@@ -166,7 +169,7 @@ async def test_a_key_in_the_environment_is_sent_and_shown_nowhere(
 ):
     key = "sk-proj-0123456789abcdefghij"
     monkeypatch.setattr(model.server, "api_key", key)
-    monkeypatch.setenv(f"{model.provider.upper()}_API_KEY", key)
+    monkeypatch.setenv("NEWFUSE_MODEL_API_KEY", key)
     model.think(competent)
     output = await world.run(paying_crew(), model=model.name())
     assert COMPLETED == only(output).status

@@ -45,6 +45,7 @@ from newfuse.store import Store
 from tools import files
 
 KEY = "sk-test-of-the-model-server-0123456789"
+ASKED = "asked for with --model, key from NEWFUSE_MODEL_API_KEY in the environment"
 QUICK = RetryPolicy(initial_s=0.001, max_wait_s=0.002)
 PAYING = "payment_transaction_processing"
 KINDS = {"openai": OpenAIServer, "anthropic": AnthropicServer}
@@ -141,6 +142,7 @@ def room(
     monkeypatch.setattr("newfuse.crew.models.CLIENT_RETRIES", 0)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("NEWFUSE_MODEL_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)  # no `.env` of the developer's is found
     sandbox_server.sandbox.reset()
     inside = Inside(sandbox_server, tmp_path)
@@ -222,7 +224,7 @@ async def test_a_competent_model_leads_all_five_tasks(
         asked = [request for request in room.requests if is_about(request, task)]
         tokens = sum(request.input_tokens for request in asked)
         said = performed_by(ran, task)
-        assert said.startswith(f"{room.label(provider)} (asked for with --model), ")
+        assert said.startswith(f"{room.label(provider)} ({ASKED}), ")
         assert f"{len(asked)} model calls, {tokens:,} tokens in, " in said
         assert "runbook" not in said
         assert f"In the words of {room.label(provider)}; its numbers were checked" in ran.report(task).replace("\\", "")
@@ -265,8 +267,9 @@ async def test_agents_may_be_led_by_different_vendors_models(room: Room):
     assert_the_shop_is_there_once(room)
     said = {task: performed_by(ran, task) for task in agreement.TASKS}
     own = said.pop("email_campaign_automation")
-    assert own.startswith(f"{room.label('anthropic')} (agent email_marketing_specialist is set to it), ")
-    assert all(one.startswith(f"{room.label('openai')} (asked for with --model), ") for one in said.values())
+    own_why = ASKED.replace("asked for with --model", "agent email_marketing_specialist is set to it")
+    assert own.startswith(f"{room.label('anthropic')} ({own_why}), ")
+    assert all(one.startswith(f"{room.label('openai')} ({ASKED}), ") for one in said.values())
     asked = [request.human_text for request in room.servers["anthropic"].requests]
     assert len(asked) == sum("Task: email_campaign_automation" in text for text in asked) > 0
 
@@ -306,7 +309,7 @@ async def test_a_bad_model_leads_to_a_complete_and_honest_run(room: Room, how: s
     await room.assert_complete_and_honest(ran)
     assert_the_sample_is_there_once(room)
     for task in agreement.TASKS:
-        assert performed_by(ran, task).startswith(f"{room.label(provider)} (asked for with --model), ")
+        assert performed_by(ran, task).startswith(f"{room.label(provider)} ({ASKED}), ")
     assert re.search(said, performed_by(ran, PAYING)), performed_by(ran, PAYING)
     assert "4,711" not in ran.report(PAYING).split("was left out")[0]
 
@@ -670,7 +673,9 @@ async def test_a_key_in_the_environment_chooses_the_model_by_itself(
     default = dict(DEFAULT_MODELS)[f"{provider.upper()}_API_KEY"]
     assert f"{default} at {room.servers[provider].url}" == ran.results["model"]
     assert {default.partition(":")[2]} == {request.model for request in room.requests}
-    assert f"({provider.upper()}_API_KEY is set), 5 tool calls, 6 model calls, " in performed_by(ran, PAYING)
+    there = "in the environment"
+    why = f"{provider.upper()}_API_KEY is set {there}, address from {provider.upper()}_BASE_URL {there}"
+    assert f"({why}), 5 tool calls, 6 model calls, " in performed_by(ran, PAYING)
     assert KEY not in "".join(path.read_text(encoding="utf-8") for path in ran.folder.iterdir())
 
 
@@ -692,9 +697,9 @@ async def test_a_key_alone_leads_to_the_provider_itself_whatever_langchain_is_to
 
 
 def test_the_command_line_is_led_by_a_served_model(app: App, room: Room):
-    ran = app.run("--model", room.name(), OPENAI_API_KEY=KEY)
+    ran = app.run("--model", room.name(), NEWFUSE_MODEL_API_KEY=KEY)
     assert (0, ALL_COMPLETED) == (ran.code, statuses(ran)), ran.printed
-    assert f"model {room.label()} (asked for with --model)" in ran.stdout
+    assert f"model {room.label()} ({ASKED})" in ran.stdout
     assert room.label() == ran.results["model"]
     assert "runbook" not in performed_by(ran, PAYING)
     assert sum(request.input_tokens for request in room.requests) == sum(
