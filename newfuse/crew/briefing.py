@@ -9,6 +9,7 @@ from newfuse.crew.agent import Agent
 from newfuse.crew.job import Job
 from newfuse.crew.runbook import Brief
 from newfuse.crew.task import Task
+from newfuse.privacy import mask_text
 from newfuse.report.results import TaskOutcome
 
 RULES = """\
@@ -73,7 +74,7 @@ def _outcome(outcome: TaskOutcome) -> dict[str, Any]:
     return {
         "task": outcome.name,
         "status": outcome.status.value,
-        "error": outcome.error,
+        "error": mask_text(outcome.error) if outcome.error else None,
         "effects": outcome.effects.model_dump(),
         "datasets": {account.name: account.counts for account in outcome.datasets},
     }

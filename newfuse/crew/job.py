@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,6 +91,8 @@ class Job:
         self.notes: list[str] = []
         self.tables: dict[str, list[dict[str, JSON]]] = {}
         self.tool_calls = 0
+        self.shown_chars: Counter[str] = Counter()
+        """Characters of what a vendor holds that a tool has shown in this task, by the tool's name: for its limit."""
         self._tool_errors: dict[str, NewFuseError] = {}
 
     # --- tools, as the engine follows them ----------------------------------------------------------------------

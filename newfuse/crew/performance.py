@@ -20,6 +20,7 @@ from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import system_prompt
 from newfuse.crew.runbook_model import FAILED, RunbookModel
 from newfuse.crew.tool_adapter import declare, is_cancelled
+from newfuse.crew.tool_call_limit import ToolCallLimit, ToolCallLimitReached
 from newfuse.log import logger
 from newfuse.redact import Masker
 from newfuse.report.results import Performance
@@ -50,13 +51,17 @@ class AnswerCutOff(Exception):
 class Watch(AgentMiddleware):
     """Counts a performance's model calls and tokens, ends it at its limit, and refuses cut-off tool calls.
 
-    Where declarations of the tools are given, the model is shown these.
+    Where declarations of the tools are given, the model is shown these; where a limit of tool calls is given, it is
+    told of every answer.
     """
 
-    def __init__(self, limit: int, declared: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(
+        self, limit: int, declared: Sequence[dict[str, Any]] = (), tool_calls: ToolCallLimit | None = None
+    ) -> None:
         super().__init__()
         self.limit = limit
         self.declared = list(declared)
+        self.tool_calls = tool_calls
         self.calls = 0
         self.input_tokens: int | None = 0
         self.output_tokens: int | None = 0
@@ -82,6 +87,8 @@ class Watch(AgentMiddleware):
                 self._count(message)
                 if message.tool_calls and _cut_off(message, streamed=bool(getattr(request.model, "streaming", False))):
                     raise AnswerCutOff
+                if self.tool_calls is not None:
+                    self.tool_calls.answered(message)
         return response
 
     def _count(self, message: AIMessage) -> None:
@@ -134,9 +141,10 @@ async def perform(
         The conversation; how it ended is data, a failure of the model is no exception.
     """
     masker = masker or Masker()
-    # A runbook knows its tools' arguments.
-    watch = Watch(limit, [] if isinstance(model, RunbookModel) else [declare(tool) for tool in tools])
-    worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)
+    watch, middleware = _watch(agent, model, tools, limit)
+    worker = create_agent(
+        model, list(tools), system_prompt=system_prompt(agent), middleware=middleware, name=agent.name
+    )
     config: RunnableConfig = {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
     said: list[BaseMessage] = list(messages)
     ended, text = "done", ""
@@ -149,6 +157,9 @@ async def perform(
             raise
         except CallLimitReached:
             ended = f"stopped: it had used its {limit} model calls"
+            break
+        except ToolCallLimitReached:
+            ended = f"stopped: it had used its {agent.tool_call_limit} tool calls"
             break
         except AnswerCutOff:
             ended = "stopped: its answer was cut off in the middle of a tool call"
@@ -187,6 +198,17 @@ async def perform(
         ended=ended,
     )
     return Conversation(performance, said, text)
+
+
+def _watch(
+    agent: Agent, model: BaseChatModel, tools: Sequence[BaseTool], limit: int
+) -> tuple[Watch, list[AgentMiddleware]]:
+    if isinstance(model, RunbookModel):  # the app's own code: it knows its tools' arguments, and comes to an end
+        watch = Watch(limit)
+        return watch, [watch]
+    tool_calls = ToolCallLimit(agent.tool_call_limit)
+    watch = Watch(limit, [declare(tool) for tool in tools], tool_calls)
+    return watch, [watch, tool_calls]
 
 
 def _cut_off(message: AIMessage, *, streamed: bool) -> bool:

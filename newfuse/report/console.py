@@ -8,7 +8,7 @@ from pathlib import Path
 from newfuse.redact import redact_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.record import RunRecord
-from newfuse.report.results import Repetition, RunStatus, TaskStatus
+from newfuse.report.results import Obstacle, Repetition, RunStatus, TaskStatus
 from newfuse.report.sections import EMOJI, title_of
 from newfuse.report.wording import counted, number, percent
 
@@ -81,10 +81,11 @@ def _repetition(repetition: Repetition | None) -> list[str]:
     return [f"Repetition: {repetition.id}, {state}"]
 
 
-def files_text(paths: Sequence[Path]) -> str:
-    """Return the list of the files written."""
-    lines = ["💾 GENERATING INTEGRATION REPORTS", "-" * RULED]
-    return "\n".join([*lines, *(f"  ✅ {path.name}" for path in paths)])
+def files_text(paths: Sequence[Path], obstacles: Sequence[Obstacle] = ()) -> str:
+    """Return the list of the files written, and of what stood in their way."""
+    lines = ["💾 GENERATING INTEGRATION REPORTS", "-" * RULED, *(f"  ✅ {path.name}" for path in paths)]
+    lines += [f"  {'⚠️' if one.written else '❌'} {_line(f'{one.file}: {one.what}')}" for one in obstacles]
+    return "\n".join(lines)
 
 
 def closing_text(record: RunRecord, folder: Path) -> str:

@@ -50,6 +50,7 @@ class Finding(BaseModel):
 def findings(record: RunRecord) -> list[Finding]:
     """Return what the run found, the most urgent first; empty when there is nothing to do."""
     found = [
+        *_obstacles(record),
         *_connections(record),
         *(one for outcome in record.outcomes for one in _outcome(record, outcome)),
         *_alerts(record),
@@ -70,6 +71,19 @@ def refused_by_authentication(record: RunRecord, slug: str | None = None) -> int
         for status in AUTHENTICATION_STATUSES
         if slug in {None, endpoint.integration}
     )
+
+
+def _obstacles(record: RunRecord) -> Iterator[Finding]:
+    for one in record.result.obstacles:
+        step = "Look at what was put aside and remove it: it is none of the run's reports."
+        if not one.written:
+            step = f"Remove the cause; `newfuse runs show {harmless(record.result.run_id)}` shows what the run did."
+        yield Finding(
+            urgency=Urgency.NOTICE if one.written else Urgency.CRITICAL,
+            what=f"{harmless(one.file)}: {harmless(one.what)}.",
+            next_step=step,
+            rests_on="the run's folder",
+        )
 
 
 def _connections(record: RunRecord) -> Iterator[Finding]:

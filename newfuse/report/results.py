@@ -151,6 +151,15 @@ class Observations(_Model):
     alerts: list[Alert]
 
 
+class Obstacle(_Model):
+    """What stood in the way of one of the reports."""
+
+    file: str
+    written: bool
+    """Whether the file was written all the same."""
+    what: str
+
+
 class Repetition(_Model):
     """Doing again, on purpose, what earlier runs confirmed; it may take several runs."""
 
@@ -189,6 +198,8 @@ class RunResult(_Model):
     """None where the run was not told to repeat."""
     observed: Observations | None = None
     """Filled in when the reports are written."""
+    obstacles: list[Obstacle] = []
+    """Likewise; empty when nothing stood in the way of a report."""
 
     @property
     def exit_code(self) -> int:
