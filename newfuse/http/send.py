@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from newfuse.errors import CircuitOpen, InvalidArguments, NewFuseError, RateLimited, Rejected, Unavailable
-from newfuse.http.rate_limit import MAX_HOLD_S
+from newfuse.http.rate_limit import MAX_HOLD_S, UNSAID_HOLD_S, HeldTooLong
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.response import (
     ApiResponse,
@@ -132,7 +132,7 @@ class Sender:
         try:
             if not context.probe:
                 self._refuse_early()
-            record.waited_ms = await self._gate.acquire() * 1000
+            record.waited_ms = await self._acquire() * 1000
             try:
                 return await self._through_breaker(call, record)
             finally:
@@ -151,12 +151,21 @@ class Sender:
             raise self._refused(wait_s)
         held_s = self._gate.held_for_s()
         if held_s > MAX_HOLD_S:
-            error = RateLimited(
-                f"the vendor's quota is spent for another {held_s:.0f} s",
-                retry_after_s=held_s,
-                integration=self._integration,
-            )
-            raise Failed(error, Delivery.NOT_RECEIVED, retry=False)
+            raise self._spent(held_s)
+
+    async def _acquire(self) -> float:
+        try:
+            return await self._gate.acquire()
+        except HeldTooLong as exc:  # as another of those who share the quota was told
+            raise self._spent(exc.held_s) from None
+
+    def _spent(self, held_s: float) -> Failed:
+        error = RateLimited(
+            f"the vendor's quota is spent for another {held_s:.0f} s",
+            retry_after_s=held_s,
+            integration=self._integration,
+        )
+        return Failed(error, Delivery.NOT_RECEIVED, retry=False)
 
     def _refused(self, wait_s: float) -> Failed:
         error = CircuitOpen(
@@ -290,8 +299,8 @@ class Sender:
         about["detail"] = self._masker.detail(body)
         error = error_for(status, fault, retry_after_s=wait_s, **about)
         refused = status == 429 or (status == 503 and wait_s is not None)
-        if refused and wait_s is not None and status == 429:
-            self._gate.hold(wait_s)
+        if status == 429:
+            self._gate.hold(wait_s if wait_s is not None else UNSAID_HOLD_S)
         if refused or (fault is not None and fault.processed is False):
             delivery = Delivery.NOT_RECEIVED
         else:

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from newfuse.auth import AuthScheme, NoAuth
 from newfuse.errors import ConfigurationError, IntegrationDisabled, NewFuseError, NotConnected
 from newfuse.events import Event, EventBus, EventName
-from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy
+from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy, SharedQuota
 from newfuse.http.context import calling
 from newfuse.http.url import parse_base
 from newfuse.integrations.config import IntegrationConfig
@@ -73,6 +73,7 @@ class VendorAccount:
         self._recorder = recorder
         self._transport = transport
         self._api: ApiClient | None = None
+        self._shared_quota: SharedQuota | None = None
 
     def _configure(self, settings: dict[str, Any]) -> IntegrationConfig:
         base_url = settings.pop("base_url", None)
@@ -231,6 +232,10 @@ class VendorAccount:
         limit = self.rate_limit or RateLimit(calls=1)
         return replace(limit, calls=self.config.calls_per_s, per_s=1.0, burst=max(1, int(self.config.calls_per_s)))
 
+    def shared_quota(self) -> SharedQuota | None:
+        """Return what of the quota others use too; None when the account has it to itself."""
+        return None
+
     def _open(self) -> None:
         if self._api is not None:
             return
@@ -240,6 +245,7 @@ class VendorAccount:
             timeout_s=self.config.timeout_s,
             routes=self.routes if self.config.base_url == self.base_url else {},
         )
+        self._shared_quota = self.shared_quota()
         self._api = ApiClient(
             config,
             integration=self.slug,
@@ -247,6 +253,7 @@ class VendorAccount:
             recorder=self._recorder or process_call_log().record,
             retry=self.retry,
             rate_limit=self.quota(),
+            shared_quota=self._shared_quota,
             idempotency_header=self.idempotency_header,
             describe=self.describe_failure,
             transport=self._transport,
@@ -256,6 +263,8 @@ class VendorAccount:
         if self._api is not None:
             api, self._api = self._api, None
             await api.aclose()
+        if self._shared_quota is not None:
+            self._shared_quota.close()
 
     def credentials(self) -> dict[str, SecretStr]:
         """Return the credentials: given to the constructor, else from the environment.
