@@ -17,7 +17,7 @@ from newfuse.http.context import CALL
 from newfuse.http.encode import encode_body, encode_query
 from newfuse.http.headers import raw_headers
 from newfuse.http.paginate import Cursor, Offset, PageNumber, Pages, PageStyle
-from newfuse.http.rate_limit import Clock, RateGate, RateLimit, Sleep
+from newfuse.http.rate_limit import Clock, RateGate, RateLimit, SharedQuota, Sleep
 from newfuse.http.record import Recorder
 from newfuse.http.response import AnswerMasker, ApiResponse, Describe, Expect
 from newfuse.http.retry import SAFE_METHODS, Retrier, RetryPolicy, Safety
@@ -72,6 +72,7 @@ class ApiClient:
         recorder: Recorder | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: RateLimit | None = None,
+        shared_quota: SharedQuota | None = None,
         breaker: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008  (frozen)
         on_breaker_change: BreakerChange | None = None,
         idempotency_header: str | None = None,
@@ -90,6 +91,7 @@ class ApiClient:
             recorder: Told every request sent.
             retry: How often and how patiently to repeat.
             rate_limit: The account's quota; without one only the number of simultaneous requests is bounded.
+            shared_quota: What of that quota others use too; without it the client has the quota to itself.
             breaker: When to stop asking a failing vendor; None: never.
             on_breaker_change: Told when the breaker changes its state.
             idempotency_header: Header of the vendor's idempotency key, e.g. `Idempotency-Key`. Only with it
@@ -106,7 +108,7 @@ class ApiClient:
         self.config = config
         self.integration = integration
         self.retry = retry or RetryPolicy()
-        self.gate = RateGate(rate_limit, sleep=sleep, clock=clock, wall_clock=wall_clock)
+        self.gate = RateGate(rate_limit, shared=shared_quota, sleep=sleep, clock=clock, wall_clock=wall_clock)
         self.breaker = Breaker(breaker, clock=clock, on_change=on_breaker_change) if breaker else None
         self._base = parse_base(config.base_url)
         self._routes = sorted(

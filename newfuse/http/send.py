@@ -19,7 +19,7 @@ from newfuse.errors import (
     Unavailable,
 )
 from newfuse.http.bounds import MAX_BYTES_EXTENSION, AnswerTooLong, CannotUnpack, bytes_received
-from newfuse.http.rate_limit import MAX_HOLD_S
+from newfuse.http.rate_limit import MAX_HOLD_S, UNSAID_HOLD_S, HeldTooLong
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.refusal import Refusals
 from newfuse.http.response import (
@@ -139,7 +139,7 @@ class Sender:
         try:
             if not context.probe:
                 self._refuse_early()
-            record.waited_ms = await self._gate.acquire() * 1000
+            record.waited_ms = await self._acquire() * 1000
             try:
                 return await self._through_breaker(call, record)
             finally:
@@ -158,12 +158,21 @@ class Sender:
             raise self._refused(wait_s)
         held_s = self._gate.held_for_s()
         if held_s > MAX_HOLD_S:
-            error = RateLimited(
-                f"the vendor's quota is spent for another {held_s:.0f} s",
-                retry_after_s=held_s,
-                integration=self._integration,
-            )
-            raise Failed(error, Delivery.NOT_RECEIVED, retry=False)
+            raise self._spent(held_s)
+
+    async def _acquire(self) -> float:
+        try:
+            return await self._gate.acquire()
+        except HeldTooLong as exc:  # as another of those who share the quota was told
+            raise self._spent(exc.held_s) from None
+
+    def _spent(self, held_s: float) -> Failed:
+        error = RateLimited(
+            f"the vendor's quota is spent for another {held_s:.0f} s",
+            retry_after_s=held_s,
+            integration=self._integration,
+        )
+        return Failed(error, Delivery.NOT_RECEIVED, retry=False)
 
     def _refused(self, wait_s: float) -> Failed:
         error = CircuitOpen(
@@ -306,8 +315,8 @@ class Sender:
         if status < 300 or status == 304:
             return ApiResponse(status, kept, body, record.request_id, record.latency_ms, call.url)
         failed = self._refusals.read(status, headers, body, record.request_id, call.safety)
-        if status == 429 and failed.wait_s is not None:
-            self._gate.hold(failed.wait_s)
+        if status == 429:
+            self._gate.hold(failed.wait_s if failed.wait_s is not None else UNSAID_HOLD_S)
         raise failed
 
     def _write_down(self, record: CallRecord) -> None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from newfuse.auth import AuthScheme, NoAuth
 from newfuse.errors import ConfigurationError, IntegrationDisabled, NewFuseError, NotConnected
 from newfuse.events import Event, EventBus, EventName
-from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy
+from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy, SharedQuota
 from newfuse.http.context import calling
 from newfuse.http.url import parse_base
 from newfuse.integrations.answers import readable
@@ -82,6 +82,7 @@ class VendorAccount:
         self._transport = transport
         self._api: ApiClient | None = None
         self._in_sandbox = False
+        self._shared_quota: SharedQuota | None = None
 
     def stay_in_sandbox(self) -> None:
         """Look for no credential outside: what the sandbox was not given credentials for gets made-up ones."""
@@ -252,6 +253,10 @@ class VendorAccount:
         limit = self.rate_limit or RateLimit(calls=1)
         return replace(limit, calls=self.config.calls_per_s, per_s=1.0, burst=max(1, int(self.config.calls_per_s)))
 
+    def shared_quota(self) -> SharedQuota | None:
+        """Return what of the quota others use too; None when the account has it to itself."""
+        return None
+
     def _open(self) -> None:
         if self._api is not None:
             return
@@ -261,6 +266,7 @@ class VendorAccount:
             timeout_s=self.config.timeout_s,
             routes=self.routes if self.config.base_url == self.base_url else {},
         )
+        self._shared_quota = self.shared_quota()
         self._api = ApiClient(
             config,
             integration=self.slug,
@@ -268,6 +274,7 @@ class VendorAccount:
             recorder=self._recorder or process_call_log().record,
             retry=self.retry,
             rate_limit=self.quota(),
+            shared_quota=self._shared_quota,
             idempotency_header=self.idempotency_header,
             describe=self.describe_failure if self._describes_failures else None,
             transport=self._transport,
@@ -277,6 +284,8 @@ class VendorAccount:
         if self._api is not None:
             api, self._api = self._api, None
             await api.aclose()
+        if self._shared_quota is not None:
+            self._shared_quota.close()
 
     def credentials(self) -> dict[str, SecretStr]:
         """Return the credentials: given to the constructor, else from the environment or `.env` beside the app.

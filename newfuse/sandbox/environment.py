@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -91,6 +92,8 @@ def _describe(url: str) -> dict[str, Any]:
             info = json.loads(answer.read(MOST_BYTES))
     except urllib.error.HTTPError as exc:
         exc.close()
+        if exc.code == HTTPStatus.FORBIDDEN:
+            way_out = f"If it is one, use its loopback address, such as http://127.0.0.1:8420. {way_out}"
         raise ConfigurationError(f"{url} is no sandbox: HTTP {exc.code} from {INFO_PATH}. {way_out}") from None
     except (OSError, http.client.HTTPException) as exc:
         reason = getattr(exc, "reason", None) or exc
