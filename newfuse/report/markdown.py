@@ -22,6 +22,12 @@ _COMBINING = {"Mn", "Me"}  # accents, joiners, variation selectors, strokes thro
 _JOINERS = {"\u200d"}  # zero-width joiner: emoji are made with it
 
 
+class Markdown(str):
+    """A text that is harmless in markdown already: `harmless` made it, or it was composed of such texts."""
+
+    __slots__ = ()
+
+
 def harmless(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     """Return a text as one line of markdown that renders as the text itself and does nothing.
 
@@ -35,7 +41,16 @@ def harmless(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     line = _visible(redact_text(str(text)))
     if len(line) > limit:
         line = f"{line[:limit].rstrip()}… ({len(line)} characters)"
-    return _escaped(line)
+    return Markdown(_escaped(line))
+
+
+def printed(value: object) -> object:
+    """Return what a template prints of a value: a text that nobody marked as harmless is made so."""
+    if not isinstance(value, str) or isinstance(value, Markdown):
+        return value
+    if value.isprintable() and _escaped(redact_text(value)) == value:
+        return value  # nothing in it acts; blanks at its ends are the template's
+    return harmless(value)
 
 
 def plain_text(text: str, limit: int) -> tuple[str, bool]:

@@ -5,10 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from jinja2 import DictLoader
 
 from house.test_texts import INVENTED
 from newfuse.observe import AlertState
-from newfuse.report import RunRecord, write_reports
+from newfuse.report import RunRecord, render, write_reports
 from newfuse.report.console import closing_text, files_text, results_text, setup_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.markdown import harmless
@@ -161,6 +162,19 @@ async def test_what_a_vendor_wrote_is_shown_and_never_obeyed(store: Store):
         assert "\n# c" not in text
         assert "sk_test_abcdefgh" not in text
     assert "{{ 7 \\* 7 }}" in task_report(record, record.outcomes[1])
+
+
+@KINDS
+async def test_what_a_template_forgets_to_make_harmless_is_made_so(
+    kind: str, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    record = await record_of(kind, store)
+    expected = texts(record)
+    sources = {path.name: re.sub(r" \| md(?!\()", "", path.read_text(encoding="utf-8")) for path in TEMPLATES.iterdir()}
+    assert "| md " not in "".join(sources.values())
+    forgetful = render._environment().overlay(loader=DictLoader(sources), cache_size=0)
+    monkeypatch.setattr(render, "_environment", lambda: forgetful)
+    assert expected == texts(record)
 
 
 async def test_connectivity_is_the_health_call_not_the_task(store: Store):
