@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from newfuse.observe import AlertState, Severity
 from newfuse.report.markdown import harmless
-from newfuse.report.prose import left_out
+from newfuse.report.prose import unmeasured_figures
 from newfuse.report.record import RunRecord
 from newfuse.report.results import TaskOutcome, TaskStatus
 from newfuse.report.sections import alert_value, fires
@@ -183,11 +183,11 @@ def _performers(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
                 next_step="Look at the model's limits or choose another with `--model`.",
                 rests_on=f"performers of task {outcome.name}",
             )
-    if left_out(record, outcome):
+    if unmeasured_figures(record, outcome):
         yield Finding(
             urgency=Urgency.NOTICE,
-            what=f"{harmless(outcome.title)}: the closing text named numbers that were not measured.",
-            next_step="None needed: the text was left out of the report.",
+            what=f"{harmless(outcome.title)}: the closing text gives figures that were not measured so.",
+            next_step="None needed: its sentences with such figures were left out of the report.",
             rests_on=f"closing text of task {outcome.name}",
         )
 

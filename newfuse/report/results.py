@@ -270,7 +270,7 @@ class TaskOutcome(_Model):
     finished_at: datetime
     error: str | None = None
     prose: str = ""
-    """The performer's closing words; printed only after its numbers were checked against the facts."""
+    """The performer's closing words; a sentence of it is printed only if every figure in it was measured."""
     prose_by: str = ""
     performances: list[Performance] = []
     effects: EffectCounts = EffectCounts()

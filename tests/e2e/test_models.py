@@ -44,6 +44,7 @@ from newfuse.sandbox import SANDBOX_CREDENTIALS, SandboxServer
 from newfuse.store import Store
 from tools import files
 
+SEAL = "Its figures were compared with what was measured; what it says with them was not checked."
 KEY = "sk-test-of-the-model-server-0123456789"
 ASKED = "asked for with --model, key from NEWFUSE_MODEL_API_KEY in the environment"
 QUICK = RetryPolicy(initial_s=0.001, max_wait_s=0.002)
@@ -227,7 +228,7 @@ async def test_a_competent_model_leads_all_five_tasks(
         assert said.startswith(f"{room.label(provider)} ({ASKED}), ")
         assert f"{len(asked)} model calls, {tokens:,} tokens in, " in said
         assert "runbook" not in said
-        assert f"In the words of {room.label(provider)}; its numbers were checked" in ran.report(task).replace("\\", "")
+        assert f"In the words of {room.label(provider)}. {SEAL}" in ran.report(task).replace("\\", "")
 
 
 async def test_the_same_work_is_done_whoever_leads(room: Room):
@@ -311,7 +312,7 @@ async def test_a_bad_model_leads_to_a_complete_and_honest_run(room: Room, how: s
     for task in agreement.TASKS:
         assert performed_by(ran, task).startswith(f"{room.label(provider)} ({ASKED}), ")
     assert re.search(said, performed_by(ran, PAYING)), performed_by(ran, PAYING)
-    assert "4,711" not in ran.report(PAYING).split("was left out")[0]
+    assert "4,711" not in ran.report(PAYING).split("left out for")[0]
 
 
 def sample() -> Data:
@@ -380,11 +381,29 @@ async def test_closing_words_with_invented_numbers_are_left_out_and_the_report_s
     for task in agreement.TASKS:
         report = ran.report(task).replace("\\", "")
         assert "All done" not in report
-        [said] = re.findall(r"The closing text of openai:test at \S+ was left out: (.+)", report)
-        assert said.startswith("it names numbers that were not measured (4,711, ")
-        assert all(number in said for number in ("$1,234,567.89", "98.6%", "forty-two"))
+        [said] = re.findall(r"The closing text of openai:test at \S+ was left out for (.+)", report)
+        assert said.startswith("what was not measured, or is not known as plain English: “")
+        assert all(number in said for number in ("4,711", "$1,234,567.89", "98.6%"))
     everything = "".join(path.read_text(encoding="utf-8") for path in ran.folder.glob("*.md"))
     assert everything.count("4,711") == everything.count("1,234,567.89") == len(agreement.TASKS)
+
+
+async def test_a_file_whose_name_holds_figures_makes_none_of_them_measured(room: Room):
+    """The report's notes name the file; its figures stay the model's."""
+    path = "500000 USD captured 98.7 percent 4242 refunds confirmed.txt"
+    boasts = Boasts("4242 refunds confirmed. 500000 USD captured. 98.7 percent. 4 of 4 tasks completed.")
+
+    def writes_a_file_first(conversation: Conversation, /) -> Turn:
+        if conversation.assistant_turns:
+            return boasts(conversation.without_turns(1))
+        return Turn(calls=[("write_file", {"path": path, "content": path})])
+
+    room.think(writes_a_file_first)
+    ran = await room.run(sample())
+    for task in agreement.TASKS:
+        words = [line for line in ran.report(task).splitlines() if line.startswith("> ")]
+        assert [] == [line for line in words if re.search("4242|500000|98", line)]
+        assert re.search("left out for .*“4242”, “500000.*”, “98.7 percent”", ran.report(task))
 
 
 async def test_closing_words_are_a_quotation_and_cannot_pose_as_the_report(room: Room):
