@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from langchain_core.messages import HumanMessage
 
 from model_servers.plain_server import PlainServer, Reply
 from newfuse.crew.models import OWN_ADDRESS, build_model, choose_model, close_model
+from newfuse.http.bounds import MAX_ANSWER_BYTES
 
 LOCAL = "http://127.0.0.1:9/v1"
 KEY = "key-of-ones-own-server"
@@ -130,3 +132,15 @@ async def test_what_is_set_for_the_provider_goes_to_the_address_that_is_set_for_
         seen.headers["x-team"],
         [value for value in seen.headers.values() if KEY in value],
     )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_an_answer_that_unpacks_to_more_than_is_bearable_is_cut_off(provider: str, server: PlainServer):
+    bomb = gzip.compress(bytes(MAX_ANSWER_BYTES + 1))
+    server.reply = Reply(200, bomb, {"content-type": "application/json", "content-encoding": "gzip"})
+    failure = await ask(f"{provider}:small@{server.url}")
+    said = ""
+    below: BaseException | None = failure
+    while below is not None:
+        said, below = f"{said}{below!r}", below.__cause__ or below.__context__
+    assert "larger than 20 MB" in said
