@@ -35,13 +35,13 @@ class Disposition(StrEnum):
     SKIPPED = "skipped"
     """Written by an earlier run with the same contents; nothing was sent."""
     REJECTED = "rejected"
-    """Not fit to be sent, or refused by the vendor for its contents; the reason is named."""
+    """Found unfit before it was sent, by rules of ours or the vendor's validation; the reason is named."""
     DUPLICATE = "duplicate"
     """Stands for the same thing as another record of the dataset, which is written in its place."""
     FAILED = "failed"
-    """The vendor could not be reached, refused us, or declined; it did not happen."""
+    """The vendor could not be reached, refused us or the record, or declined; it did not happen."""
     UNKNOWN = "unknown"
-    """It may have happened; it will be settled, not repeated."""
+    """It may have happened; it is never repeated blindly."""
 
 
 class Entry:
@@ -109,6 +109,10 @@ class Dataset:
     def pending(self) -> list[Entry]:
         """Return the records nothing has become of yet."""
         return [entry for entry in self.entries if entry.disposition is Disposition.PENDING]
+
+    def looked_at(self) -> int:
+        """Count the records that were read: those with a reference, and those that something became of."""
+        return sum(bool(entry.reference) or entry.disposition is not Disposition.PENDING for entry in self.entries)
 
     def describe(self) -> dict[str, Any]:
         """Say what a model may know of the data: its handle, count, fields and a few shortened rows."""

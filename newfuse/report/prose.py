@@ -11,7 +11,7 @@ from newfuse.observe import CallStatistics
 from newfuse.report.facts import Fact
 from newfuse.report.markdown import harmless, quoted
 from newfuse.report.numbers import Kind, Number, numbers_in
-from newfuse.report.record import RunRecord, quality_of
+from newfuse.report.record import RunRecord, count_checks, quality_of
 from newfuse.report.results import EffectCounts, TaskOutcome
 from newfuse.report.wording import MINOR_UNITS, decimals_of
 from newfuse.types import JSON
@@ -156,9 +156,9 @@ def _add_outcome(known: Measured, record: RunRecord, outcome: TaskOutcome) -> No
         known.add_json([exception.model_dump() for exception in account.exceptions])
     quality = quality_of(outcome.datasets)
     known.add_share(quality.clean, quality.looked_at)
-    passed = sum(check.passed for check in outcome.checks)
-    known.add_share(passed, len(outcome.checks))
-    known.add(Kind.PLAIN, len(outcome.checks) - passed)
+    checks = count_checks(outcome.checks)
+    known.add_share(checks.passed, checks.passed + checks.failed)
+    known.add(Kind.PLAIN, checks.failed, checks.not_made, len(outcome.checks))
     for text in [*outcome.notes, *(check.evidence for check in outcome.checks), outcome.error or ""]:
         known.add_text(text)
     known.add_json(outcome.tables)

@@ -65,6 +65,10 @@ def _totals(result: RunResult) -> Iterator[str]:
     yield from _differ("success_rate", result.success_rate, rate)
     if result.status is RunStatus.SUCCESS and rate < SUCCESS_THRESHOLD:
         yield f"status: SUCCESS is said of a success rate of {rate} %."
+    if result.status is RunStatus.SUCCESS and by[TaskStatus.FAILED]:
+        yield f"status: SUCCESS is said although {by[TaskStatus.FAILED]} tasks failed."
+    if result.status is RunStatus.SUCCESS and result.reasons:
+        yield f"status: SUCCESS is said although reasons to look at the run are given: {'; '.join(result.reasons)}."
     for task in result.tasks:
         counts = task.effects
         parts = counts.confirmed + counts.failed + counts.unknown + counts.skipped

@@ -49,7 +49,9 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
         path = folder / name
         _write(path, text)
         paths.append(path)
-    return paths
+    # Written when their tasks ended, a record at a time: what 100,000 records came to is not held in memory.
+    lists = [folder / outcome.exceptions_file for outcome in record.outcomes if outcome.exceptions_file]
+    return [*paths, *lists]
 
 
 def results_json(result: RunResult) -> str:
