@@ -101,10 +101,13 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
     title, rests_on = harmless(outcome.title), f"task {outcome.name}"
     money = outcome.money_effects
     if outcome.status is TaskStatus.FAILED:
+        first = (
+            "Decide about its writes in doubt, as said below" if outcome.to_decide else "Remove the cause named there"
+        )
         yield Finding(
             urgency=Urgency.CRITICAL,
             what=f"{title} failed: {harmless(outcome.error or 'no reason given')}",
-            next_step="Remove the cause named there and run again: what is confirmed is not sent twice.",
+            next_step=f"{first}, and run again: what is confirmed is not sent twice.",
             rests_on=rests_on,
         )
     elif outcome.status is TaskStatus.SKIPPED:
@@ -172,7 +175,8 @@ def _other_effects(outcome: TaskOutcome) -> Iterator[Finding]:
             "`--did-not` settles one.",
             rests_on=f"task {outcome.name}",
         )
-    if failed > 0:
+    records = sum(account.counts.get("failed", 0) for account in outcome.datasets)
+    if failed > records:  # else their records say it
         yield Finding(
             urgency=Urgency.WARNING,
             what=f"{harmless(outcome.title)}: {counted(failed, 'writes')} failed.",
@@ -230,6 +234,16 @@ def _datasets(record: RunRecord) -> Iterator[Finding]:
                 what=f"{counted(rejected, 'records')} of {name} rejected{f': {rules}' if rules else ''}.",
                 next_step=f"Correct the records{where}, or what they name at the vendor, as the reasons in the task's "
                 "report say; then run again.",
+                rests_on=f"dataset {account.name}",
+            )
+        failed = account.counts.get("failed", 0)
+        if failed:
+            places = [harmless(one.place) for one in account.exceptions if one.disposition == "failed"]
+            where = f": {', '.join(places[:NAMED])}{' …' if failed > NAMED else ''}" if places else ""
+            yield Finding(
+                urgency=Urgency.WARNING,
+                what=f"{counted(failed, 'records')} of {name} failed{where}.",
+                next_step="Mend what the reasons in the task's report name, and run again: only what is left is sent.",
                 rests_on=f"dataset {account.name}",
             )
         pending = account.counts.get("pending", 0)
