@@ -157,10 +157,13 @@ async def test_an_event_that_is_found_unfit_while_sending_is_counted_as_such_eve
 
 async def test_events_that_google_refuses_to_look_at_are_failed_and_not_blamed_on_the_input(bench):
     run = bench()
+    await run.job.integration("ga4")  # connecting asks there too
     run.fault("ga4", "status", status=400, path="/debug/mp/collect")
-    with pytest.raises(VendorError):  # connecting asks there too
-        await run.call(analytics.send_events)
+    result = await run.call(analytics.send_events)
     assert ["failed", "failed"] == run.dispositions("analytics_events")
+    assert (2, 0) == (result.data["failed"], run.fact("analytics.events_rejected"))
+    said = "not sent in this run: could not be validated: the vendor refused it: ga4 (HTTP 400)"
+    assert all(entry.reason.startswith(said) for entry in run.entries("analytics_events"))
 
 
 async def test_a_lost_answer_stays_unknown_and_is_not_sent_again(bench):
