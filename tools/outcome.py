@@ -23,6 +23,7 @@ from newfuse import (
     VendorError,
     WriteStatus,
 )
+from newfuse.privacy import mask_text
 
 SHOWN = 10  # exceptions a result names, so that it is not cut in the middle; the counts are complete
 NOT_SENT = "not sent in this run: "
@@ -71,7 +72,9 @@ def failure_of(performed: Performed) -> NewFuseError | None:
         return error
     if isinstance(error, VendorError):
         about = {"status": error.status, "code": error.code, "request_id": error.request_id, "detail": error.detail}
-        return OutcomeUnknown(error.message, integration=error.integration, **about)
+        unknown = OutcomeUnknown(error.message, integration=error.integration, **about)
+        unknown.for_model, unknown.for_log = error.for_model, error.for_log  # with the advice that was added
+        return unknown
     return EffectUnknown(error.for_model if error is not None else "nobody can tell whether it happened")
 
 
@@ -113,7 +116,7 @@ def exceptions(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "place": entry.place,
             "disposition": entry.disposition.value,
             "rule": entry.rule,
-            "reason": cut(entry.reason or ""),
+            "reason": cut(mask_text(entry.reason or "")),  # before it is cut: half an address is not known as one
         }
         for entry in islice(filter(_is_exception, entries), SHOWN)
     ]

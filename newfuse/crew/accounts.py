@@ -74,6 +74,7 @@ def account_of(dataset: Dataset) -> DatasetAccount:
         rules={str(rule): count for rule, count in rules.items()},
         exceptions=[_exception(entry) for entry in islice(_exceptional(dataset), EXCEPTIONS_SHOWN)],
         looked_at=dataset.looked_at(),
+        undecided=sum(entry.is_undecided for entry in dataset),
     )
 
 
@@ -86,14 +87,19 @@ async def list_exceptions(job: Job, task: Task) -> str | None:
     if not any(True for dataset in datasets for _ in _exceptional(dataset)):
         return None
     name = exceptions_file(task.name)
-    found = ((dataset.name, _exception(entry)) for dataset in datasets for entry in _exceptional(dataset))
+
+    def found() -> Iterator[tuple[str, RecordException]]:
+        return ((dataset.name, _exception(entry)) for dataset in datasets for entry in _exceptional(dataset))
+
     try:
         # In a thread: the list may be long, and other tasks are at work.
-        await asyncio.to_thread(write_exceptions, job.run.folder / name, job.run.run_id, task.name, found)
+        aside = await asyncio.to_thread(write_exceptions, job.run.folder / name, job.run.run_id, task.name, found)
     except OSError as exc:
         _log.exception("the exceptions of task %s cannot be listed", task.name)
         job.note(f"The complete list of exceptions could not be written: {exc.strerror or type(exc).__name__}.")
         return None
+    if aside is not None:
+        job.note(f"Something that could not be replaced lay in the place of {name} and was put aside as {aside}.")
     return name
 
 

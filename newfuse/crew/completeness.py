@@ -56,8 +56,15 @@ def nothing_accepted(job: Job, task: Task) -> list[str]:
 
 
 async def in_doubt(job: Job, task: Task) -> list[str]:
-    """Return how many writes may or may not have happened, in a sentence, by the records and by the ledger."""
-    records = sum(entry.disposition is Disposition.UNKNOWN for name in task.datasets for entry in job.dataset(name))
+    """Return how many writes may or may not have happened, in a sentence, by the records and by the ledger.
+
+    What an earlier run left in doubt for good was counted then, and fails no later one.
+    """
+    records = sum(
+        entry.disposition is Disposition.UNKNOWN and not entry.is_undecided
+        for name in task.datasets
+        for entry in job.dataset(name)
+    )
     unknown = max(records, (await effects_of(job)).all.unknown)
     return [f"it is not known whether {counted(unknown, 'writes')} happened"] if unknown else []
 

@@ -1,19 +1,20 @@
 """Datasets: the records a run works on, by handle, and what became of each.
 
 Records never travel through a model: tools take a dataset's name, and a model sees counts, field names, a few sample
-rows and the exceptions.
+rows with personal values masked, and the exceptions.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from newfuse.errors import InvalidArguments
+from newfuse.privacy import mask_record, mask_text
 from newfuse.redact import redact, redact_text
 
 SAMPLE_ROWS = 2  # enough to recognize the shape; more would be the model's tokens growing with the data
@@ -23,6 +24,10 @@ SAMPLE_ITEMS = 10  # items of a list or an object in it
 SAMPLE_DEPTH = 3  # levels of nesting: a record's own fields, and objects and lists in them
 SECRET_REACH = 4 * SAMPLE_TEXT  # characters that are searched for secrets: one that begins in the sample ends in these
 SAMPLE_SIZE = 2_000  # characters of one sample row: nesting multiplies the limits above
+
+
+UNDECIDED = "effect_undecided"
+"""Rule of a record that an earlier run left in doubt for good and has reported: only a person can decide it."""
 
 
 class Disposition(StrEnum):
@@ -63,6 +68,11 @@ class Entry:
     def place(self) -> str:
         """Where the record stands in the input, e.g. `customers[3]`."""
         return f"{self.root}[{self.index}]"
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether an earlier run left it in doubt for good, so that this run could do nothing about it."""
+        return self.disposition is Disposition.UNKNOWN and self.rule == UNDECIDED
 
     def settle(self, disposition: Disposition, reason: str | None = None, *, rule: str | None = None) -> None:
         """Say what became of the record.
@@ -115,10 +125,10 @@ class Dataset:
         return sum(bool(entry.reference) or entry.disposition is not Disposition.PENDING for entry in self.entries)
 
     def describe(self) -> dict[str, Any]:
-        """Say what a model may know of the data: its handle, count, fields and a few shortened rows."""
+        """Say what a model may know of the data: its handle, count, fields and a few shortened, masked rows."""
         rows = [entry.data for entry in self.entries[:SAMPLE_ROWS]]
         named = (name for row in rows if isinstance(row, dict) for name in islice(row, SAMPLE_FIELDS))
-        fields = sorted({str(shorten(name)) for name in named})
+        fields = sorted({str(shorten(name, clean=_impersonal)) for name in named})
         return {
             "handle": self.name,
             "records": len(self),
@@ -158,23 +168,34 @@ class Datasets:
         return list(self._by_name)
 
 
-def shorten(value: Any, depth: int = SAMPLE_DEPTH) -> Any:
-    """Return a copy of a JSON value for samples and messages: long texts cut, secrets masked, few items, few levels."""
+def shorten(value: Any, depth: int = SAMPLE_DEPTH, *, clean: Callable[[str], str] = redact_text) -> Any:
+    """Return a copy of a JSON value for samples and messages: long texts cut, secrets masked, few items, few levels.
+
+    Args:
+        value: The value.
+        depth: Levels of nesting that are shown.
+        clean: What texts go through before they are cut.
+    """
     if isinstance(value, str):
-        shown = redact_text(value[:SECRET_REACH])
+        shown = clean(value[:SECRET_REACH])
         return shown if len(value) <= SAMPLE_TEXT else f"{shown[:SAMPLE_TEXT]}… ({len(value)} characters)"
     if isinstance(value, (dict, list)) and depth == 0:
         return "…"
     if isinstance(value, dict):
         shown_fields = SAMPLE_FIELDS if depth == SAMPLE_DEPTH else SAMPLE_ITEMS
-        return {shorten(name): shorten(inner, depth - 1) for name, inner in islice(value.items(), shown_fields)}
+        shown_items = islice(value.items(), shown_fields)
+        return {shorten(name, clean=clean): shorten(inner, depth - 1, clean=clean) for name, inner in shown_items}
     if isinstance(value, list):
-        return [shorten(inner, depth - 1) for inner in value[:SAMPLE_ITEMS]]
+        return [shorten(inner, depth - 1, clean=clean) for inner in value[:SAMPLE_ITEMS]]
     return value
 
 
 def _sample(row: Any) -> Any:
-    """Return a row as a model may see it: without what stands under a secret's name, and never larger than a sample."""
-    shown = redact(shorten(row))
+    """Return a row as a model may see it: without secrets and a person's data, and never larger than a sample."""
+    shown = mask_record(redact(shorten(row, clean=_impersonal)))
     text = json.dumps(shown, ensure_ascii=False, default=str)
     return shown if len(text) <= SAMPLE_SIZE else f"{text[:SAMPLE_SIZE]}… (cut)"
+
+
+def _impersonal(text: str) -> str:
+    return mask_text(redact_text(text))

@@ -27,6 +27,7 @@ from newfuse.report.results import (
     HealthReading,
     IntegrationResult,
     ModelUse,
+    Repetition,
     RunResult,
     RunStatus,
     TaskOutcome,
@@ -58,6 +59,7 @@ class RunFrame:
     environment: Environment
     model: str
     started_at: datetime
+    repetition: Repetition | None = None
 
 
 async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], store: Store) -> RunRecord:
@@ -153,6 +155,7 @@ def _result(
         },
         facts=list(frame.run.facts),
         model_use=ModelUse.of(outcomes),
+        repetition=frame.repetition,
     )
 
 

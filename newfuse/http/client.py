@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_codec
 import time
 import uuid
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from newfuse.errors import InvalidArguments
+from newfuse.http.bounds import ACCEPT_ENCODING, MAX_ANSWER_BYTES
 from newfuse.http.breaker import Breaker, BreakerChange, BreakerPolicy
 from newfuse.http.config import ApiConfig
 from newfuse.http.context import CALL
-from newfuse.http.encode import encode_form, encode_query
+from newfuse.http.encode import encode_body, encode_query
 from newfuse.http.headers import raw_headers
 from newfuse.http.paginate import Cursor, Offset, PageNumber, Pages, PageStyle
-from newfuse.http.rate_limit import Clock, RateGate, RateLimit, Sleep
+from newfuse.http.rate_limit import Clock, RateGate, RateLimit, SharedQuota, Sleep
 from newfuse.http.record import Recorder
-from newfuse.http.response import ApiResponse, Describe, Masker
+from newfuse.http.response import AnswerMasker, ApiResponse, Describe, Expect
 from newfuse.http.retry import SAFE_METHODS, Retrier, RetryPolicy, Safety
 from newfuse.http.send import Call, Sender
 from newfuse.http.session import LOOPBACK, Session
-from newfuse.http.url import BaseUrl, parse_base, parse_template
-from newfuse.redact import SECRET_NAMES
+from newfuse.http.url import BaseUrl, parse_base, parse_template, without_params
+from newfuse.redact import MASK, SECRET_NAMES
 from newfuse.types import JSON
 
 if TYPE_CHECKING:
@@ -32,6 +32,24 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, str | int]
 Params = Mapping[str, Any]
+
+
+class ReadOptions(TypedDict, total=False):
+    """What `get` and `head` take beside path and query; see `ApiClient.request`."""
+
+    values: Values | None
+    headers: Mapping[str, str] | None
+    expect: Expect
+
+
+class WriteOptions(ReadOptions, total=False):
+    """What `post`, `put`, `patch` and `delete` take beside the path; see `ApiClient.request`."""
+
+    params: Params | None
+    json: JSON
+    form: Params | None
+    repeatable: bool | None
+
 
 # What stands in records for a URL that came from a vendor's answer: it has no template and may hold values.
 LINK_TEMPLATE = "{link}"
@@ -54,6 +72,7 @@ class ApiClient:
         recorder: Recorder | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: RateLimit | None = None,
+        shared_quota: SharedQuota | None = None,
         breaker: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008  (frozen)
         on_breaker_change: BreakerChange | None = None,
         idempotency_header: str | None = None,
@@ -72,6 +91,7 @@ class ApiClient:
             recorder: Told every request sent.
             retry: How often and how patiently to repeat.
             rate_limit: The account's quota; without one only the number of simultaneous requests is bounded.
+            shared_quota: What of that quota others use too; without it the client has the quota to itself.
             breaker: When to stop asking a failing vendor; None: never.
             on_breaker_change: Told when the breaker changes its state.
             idempotency_header: Header of the vendor's idempotency key, e.g. `Idempotency-Key`. Only with it
@@ -88,13 +108,13 @@ class ApiClient:
         self.config = config
         self.integration = integration
         self.retry = retry or RetryPolicy()
-        self.gate = RateGate(rate_limit, sleep=sleep, clock=clock, wall_clock=wall_clock)
+        self.gate = RateGate(rate_limit, shared=shared_quota, sleep=sleep, clock=clock, wall_clock=wall_clock)
         self.breaker = Breaker(breaker, clock=clock, on_change=on_breaker_change) if breaker else None
         self._base = parse_base(config.base_url)
         self._routes = sorted(
             ((prefix, parse_base(url)) for prefix, url in config.routes.items()), key=lambda r: -len(r[0])
         )
-        self._headers = raw_headers({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"})
+        self._headers = raw_headers({"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
         self._headers |= raw_headers({"User-Agent": f"newfuse/{_version()}"} | dict(config.headers))
         self._idempotency_header = idempotency_header
         self._session = Session(
@@ -110,7 +130,7 @@ class ApiClient:
             breaker=self.breaker,
             recorder=recorder,
             describe=describe,
-            masker=Masker(_secrets(config, auth)),
+            masker=AnswerMasker(_secrets(config, auth)),
             timeout_s=config.timeout_s,
             wall_clock=wall_clock,
         )
@@ -140,6 +160,8 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.ANYTHING,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> ApiResponse:
         """Make one call, repeated where that is safe.
 
@@ -154,6 +176,8 @@ class ApiClient:
             headers: Headers of this call; they win over the configured ones.
             repeatable: Whether repeating it is harmless; by default GET, HEAD and OPTIONS are and for others
                 the call context says so.
+            expect: What the body of a success must be.
+            max_bytes: Most bytes the answer may have, as transferred and as unpacked.
 
         Returns:
             The successful answer.
@@ -161,26 +185,43 @@ class ApiClient:
         Raises:
             InvalidArguments: Path, values, params, headers or body cannot be sent; nothing was.
             RetryLater: Rate limit, 5xx or no connection, after the repetitions allowed.
+            UnreadableAnswer: What came was not the vendor's: another body than expected, or a redirect or refusal
+                that is not in the vendor's own form.
+            AnswerTooLarge: The answer to a read was cut off at `max_bytes`.
             OutcomeUnknown: A write may have been carried out and no answer tells.
             ReconnectNeeded: The credentials are wrong or lack a permission.
             Rejected: The vendor refused the request.
         """
-        return await self._call(method, path, None, values, params, json, form, headers, repeatable)
+        return await self._call(
+            method,
+            path,
+            values=values,
+            params=params,
+            json=json,
+            form=form,
+            headers=headers,
+            repeatable=repeatable,
+            expect=expect,
+            max_bytes=max_bytes,
+        )
 
     async def _call(
         self,
         method: str,
         path: str,
-        link: str | None,
-        values: Values | None,
-        params: Params | None,
-        json: JSON,
-        form: Params | None,
-        headers: Mapping[str, str] | None,
-        repeatable: bool | None,
+        *,
+        link: str | None = None,
+        values: Values | None = None,
+        params: Params | None = None,
+        json: JSON = None,
+        form: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> ApiResponse:
         method = method.upper()
-        content, content_type = _body(json, form)
+        content, content_type = encode_body(json, form)
         context = CALL.get()
         raw = dict(self._headers)
         if content_type is None:
@@ -201,7 +242,11 @@ class ApiClient:
             safety = Safety.NATURAL
         base, relative, template = self._locate(path, values)
         url = link or base.url + relative
-        query = encode_query({**self.config.params, **(params or {})}) if link is None else ""
+        given = {**self.config.params, **(params or {})}
+        if link is not None:  # it says all but what was masked in it: our own secrets
+            url, masked = without_params(url, MASK)
+            given = {name: value for name, value in self.config.params.items() if name in masked}
+        query = encode_query(given)
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         call = Call(
@@ -215,101 +260,48 @@ class ApiClient:
             content=content,
             safety=safety,
             context=context,
+            expect=expect,
+            max_bytes=max_bytes,
         )
         return await self._retrier.run(lambda number: self._sender.attempt(call, number), safety)
 
     def _locate(self, path: str, values: Values | None) -> tuple[BaseUrl, str, str]:
         if "://" in path.partition("?")[0]:
-            base = next((base for base in self._bases() if base.resolve(path, at=base.url)), None)
+            bases = (self._base, *(base for _, base in self._routes))
+            base = next((base for base in bases if base.resolve(path, at=base.url)), None)
             resolved = base.resolve(path, at=base.url) if base is not None else None
             if base is None or resolved is None:
                 problem = f"leads out of {self.config.base_url}"
                 raise InvalidArguments("cannot build the URL", [("path", problem)])
-            return base, resolved[len(base.url) :], LINK_TEMPLATE
+            return base, without_params(resolved, MASK)[0][len(base.url) :], LINK_TEMPLATE
         template = parse_template(path)
         base = next((base for prefix, base in self._routes if template.text.startswith(prefix)), self._base)
         return base, template.fill(values), template.text
 
-    def _bases(self) -> list[BaseUrl]:
-        return [self._base, *(base for _, base in self._routes)]
+    async def get(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> JSON:
+        """GET and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("GET", path, params=params, **options)).body
 
-    async def get(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> JSON:
-        """GET and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("GET", path, None, values, params, None, None, headers, None)).body
-
-    async def head(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Mapping[str, str]:
+    async def head(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> Mapping[str, str]:
         """HEAD and return the answer's headers, as it has no body; arguments and errors as for `request`."""
-        return (await self._call("HEAD", path, None, values, params, None, None, headers, None)).headers
+        options["expect"] = Expect.NOTHING
+        return (await self._call("HEAD", path, params=params, **options)).headers
 
-    async def post(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """POST and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("POST", path, None, values, params, json, form, headers, repeatable)).body
+    async def post(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """POST and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("POST", path, **options)).body
 
-    async def put(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """PUT and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PUT", path, None, values, params, json, form, headers, repeatable)).body
+    async def put(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PUT and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PUT", path, **options)).body
 
-    async def patch(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """PATCH and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PATCH", path, None, values, params, json, form, headers, repeatable)).body
+    async def patch(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PATCH and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PATCH", path, **options)).body
 
-    async def delete(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """DELETE and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("DELETE", path, None, values, params, json, form, headers, repeatable)).body
+    async def delete(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """DELETE and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("DELETE", path, **options)).body
 
     def pages(
         self,
@@ -324,6 +316,8 @@ class ApiClient:
         total: str | None = None,
         limit: int | None = None,
         headers: Mapping[str, str] | None = None,
+        absent_is_empty: bool = False,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Pages:
         """Read a list page by page; nothing is sent before the iteration begins.
 
@@ -338,6 +332,9 @@ class ApiClient:
             total: Dotted path of the number of items the vendor announces.
             limit: Most items to hand out.
             headers: Headers of every page.
+            absent_is_empty: The vendor leaves an empty list out of its answer (Google's JSON does); otherwise an answer
+                without one is unreadable, and no empty list.
+            max_bytes: Most bytes one page may have.
 
         Returns:
             An async iterator over the items, which knows afterwards whether the list was complete.
@@ -356,35 +353,39 @@ class ApiClient:
                 query |= step
             else:
                 body = {**json, **step}
-            response = await self._call(method, path, target, values, query, body, None, headers, True)
+            response = await self._call(
+                method,
+                path,
+                link=target,
+                values=values,
+                params=query,
+                json=body,
+                headers=headers,
+                repeatable=True,
+                max_bytes=max_bytes,
+            )
             at = response.url
             return response
 
         resumed = isinstance(style, Cursor) and style.param in {**(params or {}), **(json or {})}
         resumed = resumed or (isinstance(style, Offset) and style.start > 0)
         resumed = resumed or (isinstance(style, PageNumber) and style.start > 1)
-        return Pages(fetch, style, items=items, total=total, limit=limit, resumed=resumed)
-
-
-def _body(json: JSON, form: Params | None) -> tuple[bytes, bytes | None]:
-    if form is not None:
-        if json is not None:
-            raise InvalidArguments("cannot send the body", [("form", "give either json or form, not both")])
-        return encode_form(form).encode("ascii"), b"application/x-www-form-urlencoded"
-    if json is None:
-        return b"", None
-    try:
-        text = json_codec.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8"), b"application/json"
-    except (TypeError, ValueError, RecursionError) as exc:
-        # The codec's words name a type or "Out of range", never a value of the body; a bad surrogate's would.
-        said = "holds a character that is not Unicode" if isinstance(exc, UnicodeEncodeError) else str(exc)
-        raise InvalidArguments("cannot send the body", [("json", said)]) from None
+        return Pages(
+            fetch,
+            style,
+            integration=self.integration,
+            items=items,
+            total=total,
+            limit=limit,
+            resumed=resumed,
+            absent_is_empty=absent_is_empty,
+        )
 
 
 def _secrets(config: ApiConfig, auth: httpx.Auth | None) -> list[str]:
     given = {**config.params, **config.headers}
     named = [str(value) for name, value in given.items() if SECRET_NAMES.search(name)]
+    named += [value.rpartition(" ")[2] for value in named]  # a token behind the name of its scheme
     return [*named, *(secret.get_secret_value() for secret in getattr(auth, "secrets", ()))]
 
 

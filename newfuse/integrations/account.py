@@ -13,15 +13,19 @@ from pydantic import SecretStr, ValidationError
 from newfuse.auth import AuthScheme, NoAuth
 from newfuse.errors import ConfigurationError, IntegrationDisabled, NewFuseError, NotConnected
 from newfuse.events import Event, EventBus, EventName
-from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy
+from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy, SharedQuota
 from newfuse.http.context import calling
 from newfuse.http.url import parse_base
+from newfuse.integrations.answers import readable
 from newfuse.integrations.config import IntegrationConfig
-from newfuse.integrations.credentials import find_credentials
+from newfuse.integrations.credentials import find_credentials, keep_off_plain_http
 from newfuse.integrations.defaults import process_call_log
 from newfuse.integrations.health import Health
 from newfuse.integrations.schema import problems_of
 from newfuse.types import IntegrationType
+
+MADE_UP = "sandbox"
+"""A credential that opens nothing."""
 
 
 class VendorAccount:
@@ -47,7 +51,11 @@ class VendorAccount:
 
     @staticmethod
     def describe_failure(status: int, headers: Mapping[str, str], body: Any) -> Fault | None:  # noqa: ARG004
-        """Read the vendor's own error bodies, in a subclass; None leaves it to the common shapes."""
+        """Read the vendor's own error bodies, in a subclass; None for a body that is not the vendor's.
+
+        Only an answer in the vendor's own form settles whether a write happened. Where a subclass does not say what
+        that form is, any JSON that names an error is taken for it.
+        """
         return None
 
     def __init__(
@@ -73,6 +81,12 @@ class VendorAccount:
         self._recorder = recorder
         self._transport = transport
         self._api: ApiClient | None = None
+        self._in_sandbox = False
+        self._shared_quota: SharedQuota | None = None
+
+    def stay_in_sandbox(self) -> None:
+        """Look for no credential outside: what the sandbox was not given credentials for gets made-up ones."""
+        self._in_sandbox = True
 
     def _configure(self, settings: dict[str, Any]) -> IntegrationConfig:
         base_url = settings.pop("base_url", None)
@@ -195,7 +209,10 @@ class VendorAccount:
 
     async def _check(self, purpose: str) -> None:
         probe = purpose == "health"
-        with calling(action=purpose, repeatable=True, natural=False, probe=probe, idempotency_key=None):
+        with (
+            calling(action=purpose, repeatable=True, natural=False, probe=probe, idempotency_key=None),
+            readable(self.slug, "check"),
+        ):
             await self.check()
 
     async def __aenter__(self) -> Self:
@@ -224,12 +241,21 @@ class VendorAccount:
         """Return where requests go; a vendor whose host depends on the credentials works it out here."""
         return self.config.base_url
 
+    @property
+    def _describes_failures(self) -> bool:
+        """Whether the subclass says what the vendor's own refusals look like."""
+        return type(self).describe_failure is not VendorAccount.describe_failure
+
     def quota(self) -> RateLimit | None:
         """Return how fast this account may be called; a vendor whose limits differ by account says so here."""
         if self.config.calls_per_s is None:
             return self.rate_limit
         limit = self.rate_limit or RateLimit(calls=1)
         return replace(limit, calls=self.config.calls_per_s, per_s=1.0, burst=max(1, int(self.config.calls_per_s)))
+
+    def shared_quota(self) -> SharedQuota | None:
+        """Return what of the quota others use too; None when the account has it to itself."""
+        return None
 
     def _open(self) -> None:
         if self._api is not None:
@@ -240,6 +266,7 @@ class VendorAccount:
             timeout_s=self.config.timeout_s,
             routes=self.routes if self.config.base_url == self.base_url else {},
         )
+        self._shared_quota = self.shared_quota()
         self._api = ApiClient(
             config,
             integration=self.slug,
@@ -247,8 +274,9 @@ class VendorAccount:
             recorder=self._recorder or process_call_log().record,
             retry=self.retry,
             rate_limit=self.quota(),
+            shared_quota=self._shared_quota,
             idempotency_header=self.idempotency_header,
-            describe=self.describe_failure,
+            describe=self.describe_failure if self._describes_failures else None,
             transport=self._transport,
         )
 
@@ -256,14 +284,23 @@ class VendorAccount:
         if self._api is not None:
             api, self._api = self._api, None
             await api.aclose()
+        if self._shared_quota is not None:
+            self._shared_quota.close()
 
     def credentials(self) -> dict[str, SecretStr]:
-        """Return the credentials: given to the constructor, else from the environment.
+        """Return the credentials: given to the constructor, else from the environment or `.env` beside the app.
 
         Raises:
             MissingCredential: One that is needed was found nowhere.
+            ConfigurationError: They would go to another address than the vendor's own over plain http.
         """
-        return find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if self._in_sandbox:
+            made_up = {field.name: SecretStr(MADE_UP) for field in self.auth.fields if not field.optional}
+            return made_up | self._given
+        found = find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if found and self.config.base_url != self.base_url:
+            keep_off_plain_http(self.id, self.config.base_url)
+        return found
 
     def account(self) -> str:
         """Name the vendor account for effect keys; a vendor whose keys tell test from live says so here."""

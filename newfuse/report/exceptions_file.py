@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
+from newfuse.report.placing import place
 from newfuse.report.results import RecordException
 
 SCHEMA_VERSION = 1
@@ -19,35 +19,32 @@ def exceptions_file(task: str) -> str:
     return f"{task}_exceptions.json"
 
 
-def write_exceptions(path: Path, run_id: str, task: str, found: Iterable[tuple[str, RecordException]]) -> None:
-    """Write a list of exceptions, whole or not at all, UTF-8: a JSON object whose `records` stand one a line.
+def write_exceptions(
+    path: Path, run_id: str, task: str, found: Callable[[], Iterable[tuple[str, RecordException]]]
+) -> str | None:
+    """Write a list of exceptions: a JSON object whose `records` stand one a line.
 
     Args:
-        path: The file; its folder exists.
+        path: The file.
         run_id: The run.
         task: The task.
-        found: Dataset and exception, in the order of the records; read one by one.
+        found: Gives dataset and exception, in the order of the records; they are read and written one by one.
+
+    Returns:
+        The name of what lay in the file's place and was put aside, or None.
 
     Raises:
         OSError: It cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # A lone surrogate from a record cannot be written as UTF-8; it is shown as a question mark.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            about = {"schema_version": SCHEMA_VERSION, "run_id": run_id, "task": task}
-            file.write(f'{json.dumps(about, ensure_ascii=False)[:-1]}, "records": [')
-            separator = "\n"
-            for dataset, one in found:
-                row = {"dataset": dataset, **one.model_dump()}
-                file.write(f"{separator}{json.dumps(row, ensure_ascii=False)}")
-                separator = ",\n"
-            file.write("\n]}\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide the list from those who may read the reports
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+    return place(path, partial(_fill, {"schema_version": SCHEMA_VERSION, "run_id": run_id, "task": task}, found))
+
+
+def _fill(
+    about: dict[str, str | int], found: Callable[[], Iterable[tuple[str, RecordException]]], file: TextIO
+) -> None:
+    file.write(f'{json.dumps(about, ensure_ascii=False)[:-1]}, "records": [')
+    separator = "\n"
+    for dataset, one in found():
+        file.write(separator + json.dumps({"dataset": dataset, **one.model_dump()}, ensure_ascii=False))
+        separator = ",\n"
+    file.write("\n]}\n")

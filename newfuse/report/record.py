@@ -176,9 +176,15 @@ class RunRecord(_Model):
         return quality_of(self.datasets)
 
     @property
+    def unsettled(self) -> int:
+        """The writes in doubt: this run's, and the records that an earlier one left in doubt for good."""
+        return self.effects.unknown + sum(account.undecided for account in self.datasets)
+
+    @property
     def to_decide(self) -> int:
-        """The unknown writes that no later run can settle."""
-        return sum(outcome.to_decide for outcome in self.outcomes)
+        """Of these, those that no later run can settle."""
+        of_this_run = sum(outcome.to_decide for outcome in self.outcomes)
+        return of_this_run + sum(account.undecided for account in self.datasets)
 
     @property
     def checks(self) -> CheckCounts:

@@ -186,13 +186,13 @@ def payments(record: RunRecord) -> str:
 
 def unsettled(record: RunRecord) -> str:
     """Say how many writes are in doubt, and who settles them."""
-    unknown, person = record.effects.unknown, record.to_decide
+    unknown, person = record.unsettled, record.to_decide
     if not unknown:
-        return "no write of this run is in doubt"
+        return "no write is in doubt"
     parts = [f"{number(unknown - person)} to be settled with the vendor by the next run"] if unknown > person else []
     if person:
         parts.append(f"{number(person)} to be decided by a person (`{LIST_UNKNOWN}`)")
-    return f"{counted(unknown, 'writes')} of this run in doubt: {', '.join(parts)}"
+    return f"{counted(unknown, 'writes')} in doubt: {', '.join(parts)}"
 
 
 def encryption(record: RunRecord) -> str:

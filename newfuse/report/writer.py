@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
+from newfuse.log import logger
 from newfuse.report.findings import findings
+from newfuse.report.placing import place_text
 from newfuse.report.record import RunRecord
 from newfuse.report.render import health_dashboard, summary, task_report
-from newfuse.report.results import RunResult
+from newfuse.report.results import Obstacle, RunResult, RunStatus
 
+_log = logger("report")
 RESULTS_FILE = "results.json"
 DASHBOARD_FILE = "integration_health_dashboard.md"
 SUMMARY_FILE = "INTEGRATION_SUMMARY.md"
@@ -26,51 +28,70 @@ def report_file(task: str) -> str:
 def write_reports(record: RunRecord, folder: Path) -> list[Path]:
     """Write a report of every task, the health dashboard, the summary and `results.json`, UTF-8.
 
-    Everything is rendered before anything is written, and each file is put in place by a rename.
+    Everything is rendered before anything is written, and each file is put in place by a rename. No report keeps
+    another from being written: what cannot be replaced in a file's place, such as a folder, is put aside under another
+    name, and a report that cannot be rendered or written is left out. Either stands in the run's result afterwards, in
+    the reports as well, and a run that lacks a report needs attention.
 
     Args:
-        record: The run.
+        record: The run; the obstacles are entered in its result.
         folder: Where to; made when missing.
 
     Returns:
-        The files, in the order they were written.
-
-    Raises:
-        OSError: The folder cannot be written to.
+        The files written, in the order they were written.
     """
-    texts = {report_file(outcome.name): task_report(record, outcome) for outcome in record.outcomes}
-    found = findings(record)
-    texts[DASHBOARD_FILE] = health_dashboard(record, found)
-    texts[SUMMARY_FILE] = summary(record, found)
-    texts[RESULTS_FILE] = results_json(record.published())
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in texts.items():
-        path = folder / name
-        _write(path, text)
-        paths.append(path)
+    paths, obstacles = _write_all(record, folder)
+    if obstacles:
+        record.result.obstacles = obstacles
+        lost = [one.file for one in obstacles if not one.written]
+        if lost:
+            record.result.status = RunStatus.NEEDS_ATTENTION
+            record.result.reasons.append(f"a report could not be written: {', '.join(lost)}")
+        paths, _ = _write_all(record, folder)  # once more, because now the reports have to say it
     # Written when their tasks ended, a record at a time: what 100,000 records came to is not held in memory.
-    lists = [folder / outcome.exceptions_file for outcome in record.outcomes if outcome.exceptions_file]
-    return [*paths, *lists]
+    return [*paths, *(folder / outcome.exceptions_file for outcome in record.outcomes if outcome.exceptions_file)]
+
+
+def _write_all(record: RunRecord, folder: Path) -> tuple[list[Path], list[Obstacle]]:
+    texts: dict[str, str] = {}
+    obstacles: list[Obstacle] = []
+    for name, render in _reports(record).items():
+        try:
+            texts[name] = render()
+        except Exception as exc:
+            _log.exception("%s cannot be rendered", name)
+            problem = f"could not be rendered, for an internal fault ({type(exc).__name__})"
+            obstacles.append(Obstacle(file=name, written=False, what=problem))
+    paths: list[Path] = []
+    for name, text in texts.items():
+        try:
+            aside = place_text(folder / name, text)
+        except OSError as exc:
+            obstacles.append(Obstacle(file=name, written=False, what=f"could not be written: {exc.strerror or exc}"))
+            continue
+        if aside is not None:
+            what = f"something that could not be replaced lay in its place and was put aside as {aside}"
+            obstacles.append(Obstacle(file=name, written=True, what=what))
+        paths.append(folder / name)
+    return paths, obstacles
+
+
+def _reports(record: RunRecord) -> dict[str, Callable[[], str]]:
+    """Return how each file is rendered, by name, in the order they are written."""
+    found = cache(lambda: findings(record))
+    return {
+        **{report_file(outcome.name): partial(task_report, record, outcome) for outcome in record.outcomes},
+        DASHBOARD_FILE: lambda: health_dashboard(record, found()),
+        SUMMARY_FILE: lambda: summary(record, found()),
+        RESULTS_FILE: lambda: results_json(record.published()),
+    }
 
 
 def results_json(result: RunResult) -> str:
     """Return the text of `results.json`."""
-    return json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return _writable(json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False)) + "\n"
 
 
-def _write(path: Path, text: str) -> None:
-    # A lone surrogate from a vendor's broken answer cannot be written as UTF-8; it is shown as a question mark.
-    data = text.encode("utf-8", errors="replace")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide the report from the group
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
+def _writable(text: str) -> str:
+    """Return the text as UTF-8 can hold it: a lone surrogate from a vendor's broken answer becomes a question mark."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")

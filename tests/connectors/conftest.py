@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 
 import pytest
 
+from aging import age_effects
 from newfuse.effects import Ledger
 from newfuse.sandbox import SandboxServer
 from newfuse.store import Store
@@ -37,3 +39,10 @@ async def ledger() -> AsyncIterator[Ledger]:
     store = Store(None)
     yield Ledger(store)
     await store.close()
+
+
+@pytest.fixture
+def age(ledger: Ledger) -> Callable[..., Awaitable[None]]:
+    """Let every effect of the ledger have been begun so long ago: `await age(minutes=6)`."""
+
+    return partial(age_effects, ledger.store)

@@ -12,6 +12,7 @@ from e2e import agreement
 from e2e.commands import Ran
 from e2e.inside import Inside
 from e2e.vendors import new_intents
+from newfuse.crew.dataset import UNDECIDED
 
 PAYING, MAILING, TRACKING = agreement.SPECIALISTS[1:]
 
@@ -108,9 +109,23 @@ async def test_lost_events_are_no_success_and_every_one_is_named(inside: Inside)
     assert_it_asks_for_attention(ran, TRACKING)
     assert lost == sum(one["disposition"] == "unknown" for one in exceptions(ran, TRACKING))
     assert lost == task(ran, TRACKING)["effects"]["unknown"] > 0
+    assert_a_person_decides(ran)
+    again = await inside.run({"analytics_events": [event(number) for number in range(60)]})
+    assert (0, lost, 0) == (
+        again.code,
+        fact(again, "analytics.events_unknown"),
+        task(again, TRACKING)["effects"]["unknown"],
+    )
+    assert lost == sum(one["rule"] == UNDECIDED for one in exceptions(again, TRACKING))
+    assert_a_person_decides(again)
+
+
+def assert_a_person_decides(ran: Ran) -> None:
     steps = [line for line in summary(ran).splitlines() if "may or may not have happened" in line]
     assert ["newfuse effects settle KEY --happened" in line for line in steps] == [True]
-    assert "settled with the vendor" not in summary(ran)
+    dashboard = (ran.folder / "integration_health_dashboard.md").read_text(encoding="utf-8")
+    assert "to be decided by a person (`newfuse effects list --unknown`)" in dashboard
+    assert "settled with the vendor" not in summary(ran) + dashboard
 
 
 async def test_one_count_of_rejected_records_stands_in_the_whole_report(inside: Inside):

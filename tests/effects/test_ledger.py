@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aging import age_effects
 from effects.shop import Vendor
 from newfuse.effects import Intent, Ledger, Outcome, Scope, State, Verdict, digest, vendor_key
 from newfuse.effects import ledger as ledger_module
@@ -145,6 +146,7 @@ async def test_two_coroutines_settle_one_doubt_together(
 
     async with Vendor(vendor.log, answer=drop).shop(ledger) as shop:
         assert WriteStatus.UNKNOWN == (await shop.perform("book", {"name": "room"}, reference="r1")).status
+    await age_effects(ledger.store, minutes=6)  # old enough to believe that it is not there
     async with vendor.shop(ledger) as shop:
         both = await asyncio.gather(*(shop.perform("book", {"name": "room"}, reference="r1") for _ in range(2)))
     assert ["confirmed", "skipped"] == sorted(one.status for one in both)

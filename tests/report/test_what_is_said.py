@@ -27,7 +27,7 @@ async def test_writes_that_no_run_can_settle_are_left_to_a_person_and_the_others
         words in person for words in ("newfuse effects list --unknown", "effects settle KEY --happened", "--did-not")
     )
     text = health_dashboard(record)
-    assert "3 writes of this run in doubt: 1 to be settled with the vendor by the next run, 2 to be decided" in text
+    assert "3 writes in doubt: 1 to be settled with the vendor by the next run, 2 to be decided" in text
 
 
 async def test_a_check_that_could_not_be_made_has_neither_passed_nor_failed(store: Store):
