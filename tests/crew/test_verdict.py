@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,7 +140,19 @@ async def test_without_exceptions_there_is_no_list_of_them(world: World):
     assert not list(output.folder.glob("*_exceptions.json"))
 
 
-async def test_a_list_that_cannot_be_written_is_said_and_keeps_no_report_from_being_written(world: World):
+@pytest.mark.parametrize(
+    ("movable", "listed", "said"),
+    [
+        (True, "paying_exceptions.json", "Something that could not be replaced lay in the place of paying_exceptions."),
+        (False, None, "The complete list of exceptions could not be written: Permission denied."),
+    ],
+)
+async def test_what_lies_in_the_place_of_the_list_is_put_aside_or_the_list_is_left_out_and_either_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, movable: bool, listed: str | None, said: str
+):
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
     settle = settling(rejected=2, skipped=1)
 
     @tool
@@ -150,14 +163,15 @@ async def test_a_list_that_cannot_be_written_is_said_and_keeps_no_report_from_be
             dataset: Handle of the records.
         """
         (job.run.folder / "paying_exceptions.json").mkdir()
+        if not movable:
+            monkeypatch.setattr(Path, "rename", refuse)
         return await settle.run(job, dataset)
 
     crew = paying_crew(stand_in_the_way, runbook=calls("stand_in_the_way", dataset="payments"), required_facts=[])
     output = await world.run(crew, rows(3))
-    assert (COMPLETED, None) == (only(output).status, only(output).exceptions_file)
-    assert ["The complete list of exceptions could not be written"] == [
-        note.partition(":")[0] for note in only(output).notes
-    ]
+    assert (COMPLETED, listed) == (only(output).status, only(output).exceptions_file)
+    assert [said] == [note[: len(said)] for note in only(output).notes]
+    assert listed is None or (output.folder / listed).is_file()
     assert (output.folder / "results.json").exists()
 
 
