@@ -14,7 +14,7 @@ def procedure(_brief: Brief) -> Procedure:
     yield call("check_integration_health")
     yield call("validate_data_flow")
     yield call("summarize_outcomes")
-    return "The health of every system was asked, the data was compared across systems, and the tasks were summed up."
+    return None
 
 
 api_integration_orchestration = Task(

@@ -11,7 +11,7 @@ def procedure(_brief: Brief) -> Procedure:
     unique = yield call("deduplicate_contacts", dataset=valid["handle"])
     yield call("sync_contacts", dataset=unique["handle"])
     yield [call("read_back_contacts", dataset=unique["handle"]), call("review_crm")]
-    return "Customer records were validated, deduplicated, written to the CRM and read back."
+    return None
 
 
 crm_data_synchronization = Task(

@@ -13,7 +13,7 @@ def procedure(_brief: Brief) -> Procedure:
     yield call("prepare_campaigns", dataset=compliant["handle"])
     yield call("schedule_campaigns", dataset=compliant["handle"])
     yield call("track_performance", dataset=compliant["handle"])
-    return "Campaigns were checked for compliance, prepared and, where a time was given, scheduled."
+    return None
 
 
 email_campaign_automation = Task(

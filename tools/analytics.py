@@ -20,9 +20,9 @@ from newfuse import (
 )
 from tools import event_records as events
 from tools.connection import connect
-from tools.flow import Gate, each
-from tools.outcome import OPEN, WRITTEN, answer, fail, hold_back, percent, settle
-from tools.records import note_extra, refuse_contradictions, require_taken, take, unread, whole
+from tools.flow import Gate, Tally, each
+from tools.outcome import NOT_SENT, OPEN, WRITTEN, answer, disposition_of, fail, failure_of, hold_back, settle
+from tools.records import note_extra, quality, refuse_contradictions, require_taken, take, unread, whole
 
 ROOT = "analytics_events"
 CHUNK = 25  # events of one request: https://developers.google.com/analytics/devguides/collection/protocol/ga4
@@ -84,11 +84,13 @@ async def configure_conversions(job: Job, dataset: str = ROOT) -> ToolResult:
         if name in known:
             continue
         performed = await ga4.perform("create_key_event", {"event_name": name}, reference=job.reference(name))
-        if performed.error is None:
+        error = failure_of(performed)
+        if error is None:
             created.append(name)
         else:
-            failed = failed or performed.error
-            job.note(f"{name} could not be made a key event: {performed.error.for_model}")
+            failed = failed or error
+            said = "may or may not have been" if disposition_of(error) is Disposition.UNKNOWN else "could not be"
+            job.note(f"{name} {said} made a key event: {error.for_model}")
     before = job.run.facts.get("analytics.key_events_created", job.task)
     total = len(created) + (before.value if before is not None else 0)
     effects = {"kind": "effects", "integration": "ga4", "action": "create_key_event"}
@@ -179,12 +181,14 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
     seen = sum(min(count, counted.get(name, 0)) for name, count in sent.items())
     gaps = sent.total() - seen
     job.fact("analytics.events_seen", seen, "events", **source)
-    job.fact("analytics.gaps", gaps, "events", **source)
+    job.fact("analytics.gaps", gaps if sent else None, "events", **source)
     if rows:
         job.table("Events in the report", rows[:ROWS_SHOWN])
     late = f"; reports lag by up to {REPORT_LAG_H} hours" if job.run.mode == "live" else ""
-    evidence = f"{seen} of {sent.total()} events sent by this run are in the report{late}"
-    job.check("Analytics data gaps", gaps == 0, evidence)
+    evidence = "this run sent no event to look for"
+    if sent:
+        evidence = f"{seen} of {sent.total()} events sent by this run are in the report{late}"
+    job.check("Analytics data gaps", gaps == 0 if sent else None, evidence)
     data = {"available": True, "sent": sent.total(), "seen": seen, "gaps": gaps, "first": rows[:ROWS_SHOWN]}
     return answer(f"{evidence}.", data)
 
@@ -210,25 +214,27 @@ async def _validate(job: Job, records: Dataset) -> None:
         if work:
             ga4 = await connect(job, "ga4", work)
             gate = Gate()
-            done = 0
 
             async def look(chunk: Sequence[Entry]) -> None:
-                nonlocal done
                 await _look_at(ga4, chunk, gate)
-                done += len(chunk)
-                job.progress(done, len(work), "validating events")
 
-            await each((work[at : at + CHUNK] for at in range(0, len(work), CHUNK)), look, at_once=AT_ONCE)
+            chunks = (work[at : at + CHUNK] for at in range(0, len(work), CHUNK))
+            await each(chunks, look, at_once=AT_ONCE, tally=Tally(job, len(work), "validating events"))
             if gate.error is not None:
                 raise gate.error
     finally:
-        valid = len(_valid(everything))
-        looked = valid + everything.counts()["rejected"]
-        source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
-        job.fact("analytics.events", len(everything), "events", **source)
-        job.fact("analytics.events_valid", valid, "events", **source)
-        job.fact("analytics.events_rejected", everything.counts()["rejected"], "events", **source)
-        job.fact("analytics.data_quality", percent(valid, looked), "%", **{**source, "kind": "derived"})
+        _count_records(job, records)
+
+
+def _count_records(job: Job, records: Dataset) -> None:
+    """Count the events by whether they are fit; counted again after sending, which may find one unfit."""
+    everything = whole(job, records)
+    source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
+    job.fact("analytics.events", len(everything), "events", **source)
+    job.fact("analytics.events_valid", len(_valid(everything)), "events", **source)
+    job.fact("analytics.events_rejected", everything.counts()["rejected"], "events", **source)
+    about = {**source, "kind": "derived", "formula": "events not rejected, of all that were looked at"}
+    job.fact("analytics.data_quality", quality(everything), "%", **about)
 
 
 async def _look_at(ga4: Integration, chunk: Sequence[Entry], gate: Gate) -> None:
@@ -243,7 +249,7 @@ async def _look_at(ga4: Integration, chunk: Sequence[Entry], gate: Gate) -> None
     except NewFuseError as exc:
         gate.note(exc)
         for entry in chunk:
-            fail(entry, exc, prefix="could not be validated: ")
+            fail(entry, exc, prefix=f"{NOT_SENT}could not be validated: ", sent=False)
         return
     gate.passed()
     if found and len(chunk) > 1:
@@ -261,10 +267,7 @@ async def _look_at(ga4: Integration, chunk: Sequence[Entry], gate: Gate) -> None
 async def _send(job: Job, ga4: Integration, work: Sequence[Entry], gate: Gate) -> None:
     # One request an event: a request is one write of the ledger, and how events fall into larger ones would change
     # with the data, so that a second run could not tell what the first has sent.
-    done = 0
-
     async def send(entry: Entry) -> None:
-        nonlocal done
         if gate.closed and gate.error is not None:
             hold_back(entry, gate.error)
             return
@@ -282,14 +285,13 @@ async def _send(job: Job, ga4: Integration, work: Sequence[Entry], gate: Gate) -
             fail(entry, exc)
             return
         settle(entry, performed)
-        if performed.error is None:
+        error = failure_of(performed)
+        if error is None:
             gate.passed()
         else:
-            gate.note(performed.error)
-        done += 1
-        job.progress(done, len(work), "events")
+            gate.note(error)
 
-    await each(work, send, at_once=AT_ONCE)
+    await each(work, send, at_once=AT_ONCE, tally=Tally(job, len(work), "events"))
 
 
 def _as_conversion(event: dict[str, Any]) -> dict[str, Any]:
@@ -308,6 +310,7 @@ def _valid(records: Dataset) -> list[Entry]:
 
 
 def _count(job: Job, records: Dataset) -> dict[str, int]:
+    _count_records(job, records)
     everything = whole(job, records)
     states = everything.counts()
     written = [entry for entry in _readable(everything) if entry.disposition in WRITTEN]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from newfuse import Entry, Integration, Job, NewFuseError, WriteStatus
 from tools import contacts
-from tools.flow import Gate, each
-from tools.outcome import fail, hold_back, settle
+from tools.flow import Gate, Tally, each
+from tools.outcome import NOT_SENT, fail, failure_of, hold_back, settle
 
 BATCH = 100  # HubSpot's limit for one batch request
 BATCHES_AT_ONCE = 4
@@ -21,31 +22,28 @@ class ContactSync:
 
     def __init__(self, job: Job, hubspot: Integration, work: Sequence[Entry], gate: Gate) -> None:
         self.job, self.hubspot, self.work, self.gate = job, hubspot, work, gate
-        self.done = 0
+        self.tally = Tally(job, len(work), "contacts")
 
     async def run(self) -> None:
         """Write every contact, and settle each; failures of the vendor are in the gate."""
-        by_id = await self._known_ids([entry for entry in self.work if entry.data["id"]])
-        for action, entries in (
-            ("update_contacts", [entry for entry in self.work if entry in by_id]),
-            ("upsert_contacts", [entry for entry in self.work if entry not in by_id]),
-        ):
-            await each(batches(entries), self._writing(action), at_once=BATCHES_AT_ONCE)
+        by_id, by_address = await self._routes()
+        for action, entries in (("update_contacts", by_id), ("upsert_contacts", by_address)):
+            await each(batches(entries), partial(self._write, action), at_once=BATCHES_AT_ONCE, tally=self.tally)
 
-    def _writing(self, action: str) -> Callable[[list[Entry]], Any]:
-        async def write(batch: list[Entry]) -> None:
-            await self._write(action, batch)
-            self.done += len(batch)
-            self.job.progress(self.done, len(self.work), "contacts")
+    async def _routes(self) -> tuple[list[Entry], list[Entry]]:
+        """Return which contacts are updated by id and which go by their address, in the order of the records.
 
-        return write
-
-    async def _known_ids(self, entries: Sequence[Entry]) -> set[Entry]:
-        """Return the contacts whose ids the CRM has; the others are matched by address, and it is said."""
-        known: set[Entry] = set()
+        One whose id the CRM does not have goes by its address, and it is said. One whose id could not be looked up is
+        in neither list and is failed: written by its address, it might stand there a second time.
+        """
+        by_id: set[Entry] = set()
+        by_address = {entry for entry in self.work if not entry.data["id"]}
 
         async def look(batch: list[Entry]) -> None:
-            if self.gate.closed:
+            if self.gate.closed and self.gate.error is not None:
+                for entry in batch:
+                    hold_back(entry, self.gate.error)
+                self.tally.add(len(batch))
                 return
             asked = {"ids": [entry.data["id"] for entry in batch], "properties": ["email"]}
             try:
@@ -53,17 +51,20 @@ class ContactSync:
             except NewFuseError as exc:
                 self.gate.note(exc)
                 for entry in batch:
-                    fail(entry, exc, prefix="its id could not be looked up: ")
+                    fail(entry, exc, prefix=f"{NOT_SENT}its id could not be looked up: ", sent=False)
+                self.tally.add(len(batch))
                 return
             self.gate.passed()
             for entry in batch:
                 if entry.data["id"] in found:
-                    known.add(entry)
+                    by_id.add(entry)
                 else:
+                    by_address.add(entry)
                     self.job.note(f"{entry.place}: the CRM has no contact {entry.data['id']}; it goes by its address.")
 
-        await each(batches(entries), look, at_once=BATCHES_AT_ONCE)
-        return known
+        with_id = [entry for entry in self.work if entry.data["id"]]
+        await each(batches(with_id), look, at_once=BATCHES_AT_ONCE)
+        return [entry for entry in self.work if entry in by_id], [entry for entry in self.work if entry in by_address]
 
     async def _write(self, action: str, batch: list[Entry]) -> None:
         if self.gate.closed:
@@ -86,7 +87,7 @@ class ContactSync:
         failure: NewFuseError | None = None
         for entry, one in zip(batch, performed, strict=True):
             settle(entry, one)
-            failure = failure or one.error
+            failure = failure or failure_of(one)
             if one.status is WriteStatus.CONFIRMED:
                 entry.data["crm_id"] = one.value["id"]
                 entry.data["crm_change"] = _change(action, one.value)

@@ -33,10 +33,6 @@ STAGES = frozenset(
     }
 )
 PROPERTIES = ("email", "firstname", "lastname", "company", "phone", "lifecyclestage")
-OWN_RULES = frozenset(
-    {"not_an_object", "invalid_field", "email_missing", "invalid_email", "invalid_lifecycle_stage", "invalid_id"}
-)
-"""Rules by which a contact is refused here, before the CRM has seen it."""
 
 
 class ContactFields(InputRecord):

@@ -14,10 +14,10 @@ from tools import contacts
 from tools.connection import connect
 from tools.contact_sync import BATCHES_AT_ONCE, ContactSync, batches
 from tools.email_address import normalize_email
-from tools.flow import Gate, each
-from tools.outcome import OPEN, WRITTEN, answer, percent
+from tools.flow import Gate, Tally, each
+from tools.outcome import OPEN, WRITTEN, answer
 from tools.phone_number import normalize_phone
-from tools.records import note_extra, require_taken, take, unread, whole
+from tools.records import note_extra, quality, require_taken, take, unread, whole
 
 ROOT = "customers"
 CONFLICTS_SHOWN = 20
@@ -124,10 +124,9 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
     different: list[dict[str, Any]] = []
     if written:
         hubspot = await connect(job, "hubspot", ())
-        done = 0
 
         async def compare(batch: list[Entry]) -> None:
-            nonlocal matched, missing, done
+            nonlocal matched, missing
             asked = {"emails": [entry.reference for entry in batch], "properties": list(contacts.PROPERTIES)}
             found = {(row["email"] or "").lower(): row for row in await hubspot.execute("batch_read_contacts", asked)}
             for entry in batch:
@@ -140,23 +139,24 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
                     different.append({"place": entry.place, "properties": names})
                 else:
                     matched += 1
-            done += len(batch)
-            job.progress(done, len(written), "reading contacts back")
 
         errors: list[NewFuseError] = []
-        await each(batches(written), _collecting(compare, errors), at_once=BATCHES_AT_ONCE)
+        tally = Tally(job, len(written), "reading contacts back")
+        await each(batches(written), _collecting(compare, errors), at_once=BATCHES_AT_ONCE, tally=tally)
         if errors:
             raise errors[0]
     mismatched = len(different)
     source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "batch_read_contacts"}
-    job.fact("crm.contacts_read_back", matched + mismatched, "contacts", **source)
-    job.fact("crm.contacts_matched", matched, "contacts", **source)
-    job.fact("crm.contacts_mismatched", mismatched, "contacts", **source)
-    job.fact("crm.contacts_missing", missing, "contacts", **source)
+    found = {"read_back": matched + mismatched, "matched": matched, "mismatched": mismatched, "missing": missing}
+    for name, count in found.items():
+        job.fact(f"crm.contacts_{name}", count if written else None, "contacts", **source)
     in_step = bool(written) and not mismatched and not missing
     job.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "", **source)
-    evidence = f"{matched} of {len(written)} contacts read back as written; {mismatched} differ, {missing} are missing"
-    job.check("CRM read-back", mismatched == 0 and missing == 0, evidence)
+    evidence = "no contact was written, so there is none to read back"
+    if written:
+        evidence = f"{matched} of {len(written)} contacts read back as written"
+        evidence += f"; {mismatched} differ, {missing} are missing"
+    job.check("CRM read-back", in_step if written else None, evidence)
     if different:
         job.table("Contacts that read back differently", different[:CONFLICTS_SHOWN])
     data = {
@@ -241,17 +241,24 @@ async def _check(job: Job, records: Dataset) -> int:
             if warned <= CONFLICTS_SHOWN:
                 job.note(warning + ".")
     note_extra(job, ROOT, extra)
+    _count_records(job, records)
     everything = whole(job, records)
-    valid = sum(bool(entry.reference) for entry in everything)
-    read = sum(bool(entry.reference) or entry.rule in contacts.OWN_RULES for entry in everything)
     known = job.run.facts.get("crm.phones_dropped", job.task)
     dropped = warned + (known.value if known is not None else 0)
-    job.fact("crm.records", len(everything), "records", kind="dataset", dataset=everything.name)
-    job.fact("crm.records_valid", valid, "records", kind="dataset", dataset=everything.name)
-    job.fact("crm.records_invalid", read - valid, "records", kind="dataset", dataset=everything.name)
-    job.fact("crm.data_quality", percent(valid, read), "%", kind="derived", dataset=everything.name)
     job.fact("crm.phones_dropped", dropped, "records", kind="dataset", dataset=everything.name)
     return int(dropped)
+
+
+def _count_records(job: Job, records: Dataset) -> None:
+    """Count the records by whether they are fit; counted again after every write, which may find one unfit."""
+    everything = whole(job, records)
+    rejected = everything.counts()["rejected"]
+    source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
+    job.fact("crm.records", len(everything), "records", **source)
+    job.fact("crm.records_valid", everything.looked_at() - rejected, "records", **source)
+    job.fact("crm.records_invalid", rejected, "records", **source)
+    about = {**source, "kind": "derived", "formula": "records_valid of all that were looked at"}
+    job.fact("crm.data_quality", quality(everything), "%", **about)
 
 
 def _merge(job: Job, records: Dataset) -> list[str]:
@@ -270,6 +277,7 @@ def _is_own(entry: Entry) -> bool:
 
 def _count(job: Job, records: Dataset) -> dict[str, int]:
     """Count what became of the contacts, and record it as facts of the whole dataset."""
+    _count_records(job, records)
     everything = whole(job, records)
     changes = Counter(
         entry.data.get("crm_change")

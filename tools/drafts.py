@@ -10,7 +10,8 @@ from newfuse import Disposition, Entry, Integration, Job, NewFuseError
 from tools import steps
 from tools.compliance import LISTED, NAMES_SHOWN, is_compliant, title_of
 from tools.connection import connect
-from tools.flow import Gate, each
+from tools.flow import Gate, Tally, each
+from tools.outcome import NOT_SENT, failure_of
 
 AT_ONCE = 4  # of the ten connections that Mailchimp allows an account
 UNSUBSCRIBE = re.compile(r"\*\|UNSUB")  # mailchimp.com/help/all-the-merge-tags-cheat-sheet: *|UNSUB|*
@@ -34,8 +35,9 @@ async def find_or_create_segment(
             return segment, None
     asked = {"list_id": list_id, "name": name, "conditions": EVERYBODY}
     performed = await mailchimp.perform("create_segment", asked, reference=job.reference(f"{list_id}:{name}"))
-    if performed.error is not None:
-        raise performed.error
+    error = failure_of(performed)
+    if error is not None:
+        raise error
     return performed.value, performed.key
 
 
@@ -56,7 +58,7 @@ async def prepare(job: Job, work: list[Entry]) -> list[dict[str, Any]]:
         NewFuseError: Mailchimp could not be reached; the campaigns are failed with its error.
     """
 
-    async def make(mailchimp: Integration, entry: Entry) -> None:
+    async def make(mailchimp: Integration, entry: Entry) -> NewFuseError | None:
         data = entry.data
         if "segment_id" not in data:
             segment, key = await find_or_create_segment(job, mailchimp, data["list_id"], data["list_name"])
@@ -73,21 +75,28 @@ async def prepare(job: Job, work: list[Entry]) -> list[dict[str, Any]]:
         if not steps.is_done(entry, "create"):
             created = await mailchimp.perform("create_campaign", asked, reference=reference)
             steps.note(entry, "create", created)
-            if created.error is not None:
-                raise created.error
+            error = failure_of(created)
+            if error is not None:
+                return error
             data["campaign_id"] = created.value["id"]
         content = {"campaign_id": data["campaign_id"], "template": {"id": data["template_id"]}}
         filled = await mailchimp.perform("set_campaign_content", content, reference=reference)
         steps.note(entry, "content", filled)
-        if filled.error is not None:
-            raise filled.error
-        text = await mailchimp.execute("get_campaign_content", {"campaign_id": data["campaign_id"]})
+        error = failure_of(filled)
+        if error is not None:
+            return error
+        try:
+            text = await mailchimp.execute("get_campaign_content", {"campaign_id": data["campaign_id"]})
+        except NewFuseError as exc:
+            steps.fail(entry, "link", exc, prefix="a draft was prepared, but could not be read back: ", sent=False)
+            return exc
         data["unsubscribe_link"] = bool(UNSUBSCRIBE.search(text["html"]))
         if data["unsubscribe_link"]:
             steps.clear(entry, "link")
         else:
             problem = f"template {data['template']!r} has no unsubscribe link (*|UNSUB|*); the draft stays unsent"
             steps.refuse(entry, "link", "no_unsubscribe_link", problem, Disposition.REJECTED)
+        return None
 
     await each_campaign(job, "create", work, make)
     triggered = [entry for entry in work if entry.data["automation_trigger"] is not None]
@@ -118,31 +127,36 @@ async def _automations(job: Job, triggered: list[Entry]) -> list[dict[str, Any]]
 
 
 async def each_campaign(
-    job: Job, step: str, work: list[Entry], do: Callable[[Integration, Entry], Awaitable[None]]
+    job: Job, step: str, work: list[Entry], do: Callable[[Integration, Entry], Awaitable[NewFuseError | None]]
 ) -> None:
-    """Do one step of every campaign; failures are kept with each, and a vendor that is down is raised."""
+    """Do one step of every campaign; failures are kept with each, and a vendor that is down is raised.
+
+    Args:
+        job: The task's job.
+        step: The step, under which a failure is kept that came before its write.
+        work: The campaigns.
+        do: Does it with one; returns the failure it has kept with the campaign itself, and raises any other.
+    """
     if not work:
         return
     gate = Gate()
-    done = 0
     mailchimp = await connect(job, "mailchimp", work)
 
     async def one(entry: Entry) -> None:
-        nonlocal done
         if gate.closed and gate.error is not None:
-            steps.fail(entry, step, gate.error, prefix="not sent: ")
+            steps.hold_back(entry, step, gate.error)
             return
         try:
-            await do(mailchimp, entry)
+            error = await do(mailchimp, entry)
         except NewFuseError as exc:
-            gate.note(exc)
-            if entry.disposition not in {Disposition.FAILED, Disposition.UNKNOWN, Disposition.REJECTED}:
-                steps.fail(entry, step if not steps.is_done(entry, step) else "link", exc)
-        else:
+            error = exc
+            # A draft that is there already lacks its content.
+            steps.fail(entry, "content" if steps.is_done(entry, step) else step, exc, prefix=NOT_SENT, sent=False)
+        if error is None:
             gate.passed()
-        done += 1
-        job.progress(done, len(work), f"campaigns to {step}")
+        else:
+            gate.note(error)
 
-    await each(work, one, at_once=AT_ONCE)
+    await each(work, one, at_once=AT_ONCE, tally=Tally(job, len(work), f"campaigns to {step}"))
     if gate.error is not None:
         raise gate.error

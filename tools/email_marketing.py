@@ -8,11 +8,11 @@ from typing import Any
 from newfuse import Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
 from tools import campaign_records as campaigns
 from tools import steps
-from tools.compliance import LISTED, NAMES_SHOWN, comply, is_compliant
+from tools.compliance import LISTED, NAMES_SHOWN, comply, count_campaigns, is_compliant
 from tools.connection import connect
 from tools.drafts import each_campaign, find_or_create_segment, is_prepared, keep_segment, prepare
-from tools.flow import Gate
-from tools.outcome import OPEN, answer, fail, hold_back, percent
+from tools.flow import Gate, Tally
+from tools.outcome import NOT_SENT, OPEN, answer, disposition_of, fail, failure_of, hold_back, percent
 from tools.records import require_taken, take
 
 ROOT = "email_campaigns"
@@ -114,9 +114,12 @@ async def create_segments(job: Job, dataset: str = ROOT) -> ToolResult:
             try:
                 segment, key = await find_or_create_segment(job, mailchimp, list_id, entries[0].data["list_name"])
             except NewFuseError as exc:
-                gate.note(exc)
+                in_doubt = disposition_of(exc) is Disposition.UNKNOWN
+                note = gate.insist if in_doubt else gate.note
+                note(exc)
+                said = "may or may not have been made" if in_doubt else "could not be made"
                 for entry in entries:
-                    fail(entry, exc, prefix="its segment could not be made: ")
+                    fail(entry, exc, prefix=f"{NOT_SENT}its segment {said}: ", sent=False)
                 continue
             created += key is not None
             for entry in entries:
@@ -166,9 +169,15 @@ async def prepare_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
         job.fact("email.campaigns_created", done["confirmed"], "campaigns", **_effects("create_campaign"))
         job.fact("email.campaigns_skipped", done["skipped"], "campaigns", **_effects("create_campaign"))
         source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_campaign_content"}
-        job.fact("email.campaigns_with_unsubscribe_link", linked, "campaigns", **source)
+        read = [entry for entry in prepared if "unsubscribe_link" in entry.data]
+        job.fact("email.campaigns_with_unsubscribe_link", linked if read else None, "campaigns", **source)
+        unread = len(prepared) - len(read)
         evidence = f"{linked} of {len(prepared)} prepared campaigns hold an unsubscribe link"
-        job.check("Unsubscribe link in every campaign", linked == len(prepared), evidence)
+        evidence += f"; {unread} could not be read" if unread else ""
+        lacking = linked < len(read)
+        passed = False if lacking else (None if unread or not read else True)
+        job.check("Unsubscribe link in every campaign", passed, evidence)
+        count_campaigns(job, records)
     data = {
         "handle": records.name,
         "created": done["confirmed"],
@@ -205,7 +214,7 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
     for entry in drafts:
         job.note(f"{entry.place}: names no time to send, so it stays a draft until a person sends it.")
 
-    async def schedule(mailchimp: Integration, entry: Entry) -> None:
+    async def schedule(mailchimp: Integration, entry: Entry) -> NewFuseError | None:
         moment = campaigns.read_time(entry.data["send_time"])
         assert moment is not None
         at = campaigns.next_quarter_hour(moment)
@@ -219,15 +228,14 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
                 errors = [item for item in checklist["items"] if item["type"] == "error"]
                 wrong = "; ".join(f"{item['heading']}: {item['details']}" for item in errors)
                 steps.refuse(entry, "schedule", "not_ready", wrong or "it is not ready", Disposition.FAILED)
-                return
+                return None
         performed = await mailchimp.perform(
             "schedule_campaign",
             {**asked, "schedule_time": at.isoformat()},
             reference=job.reference(entry.reference),
         )
         steps.note(entry, "schedule", performed)
-        if performed.error is not None:
-            raise performed.error
+        return failure_of(performed)
 
     work = [entry for entry in timed if not steps.is_done(entry, "schedule")]
     try:
@@ -236,6 +244,7 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
         done = Counter(steps.status(entry, "schedule") for entry in timed)
         job.fact("email.campaigns_scheduled", done["confirmed"], "campaigns", **_effects("schedule_campaign"))
         job.fact("email.campaigns_left_as_drafts", len(drafts), "campaigns", kind="dataset", dataset=records.name)
+        count_campaigns(job, records)
     data = {
         "handle": records.name,
         "scheduled": done["confirmed"],
@@ -268,8 +277,8 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
     sums: Counter[str] = Counter()
     if ids:
         mailchimp = await connect(job, "mailchimp", ())
-        for done, id_ in enumerate(ids):
-            job.progress(done, len(ids), "reading campaigns")
+        tally = Tally(job, len(ids), "reading campaigns")
+        for id_ in ids:
             campaign = await mailchimp.execute("get_campaign", {"campaign_id": id_})
             statuses[campaign["status"]] += 1
             if campaign["status"] == "sent":
@@ -283,16 +292,19 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
                     unsubscribed=report["unsubscribed"],
                     abuse_reports=report["abuse_reports"],
                 )
+            tally.add()
     sent = statuses["sent"]
     source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_report"}
-    job.fact("email.campaigns_sent", sent, "campaigns", **{**source, "action": "get_campaign"})
+    job.fact("email.campaigns_sent", sent if ids else None, "campaigns", **{**source, "action": "get_campaign"})
     measured: dict[str, int | None] = {}
     for name in ("emails_sent", "unique_opens", "unique_clicks", "bounces", "unsubscribed", "abuse_reports"):
         measured[name] = sums[name] if sent else None
         job.fact(f"email.{name}", measured[name], "people" if "unique" in name else "e-mails", **source)
     delivered = sums["emails_sent"] - sums["bounces"]
     job.fact("email.deliverability", percent(delivered, sums["emails_sent"]), "%", **{**source, "kind": "derived"})
-    if not sent:
+    if not ids:
+        job.note("There is no campaign to read the performance of.")
+    elif not sent:
         job.note("None of these campaigns has been sent yet, so there is no performance to measure.")
     data = {"handle": records.name, "campaigns": len(ids), "by_status": dict(statuses), **measured}
     return answer(f"{sent} of {len(ids)} campaigns have been sent.", data)

@@ -39,7 +39,7 @@ async def check_integration_health(job: Job) -> ToolResult:
     job.fact("health.integrations_ok", up, "integrations", kind="calls", action="health")
     job.fact("health.integrations", len(found), "integrations", kind="calls", action="health")
     evidence = f"{up} of {len(found)} integrations answered a health call"
-    job.check("Every integration answers", up == len(found), evidence)
+    job.check("Every integration answers", up == len(found) if found else None, evidence)
     data = {
         slug: {
             "ok": health.ok,
@@ -60,18 +60,20 @@ async def validate_data_flow(job: Job) -> ToolResult:
     agree with what was written.
 
     Returns:
-        Each check with whether it passed and its evidence.
+        Each check with its evidence and whether it passed; null where there was nothing to read or compare.
     """
     _check_accounts(job)
     await _check_paying_customers(job)
     _check_read_backs(job)
     checks = [check for check in job.checks if check.name in FLOW_CHECKS]
-    passed = sum(check.passed for check in checks)
-    job.fact("flow.checks", len(checks), "checks", kind="derived")
+    results = Counter(check.passed for check in checks)
+    passed, made, not_made = results[True], results[True] + results[False], results[None]
+    job.fact("flow.checks", made, "checks", kind="derived")
     job.fact("flow.checks_passed", passed, "checks", kind="derived")
+    job.fact("flow.checks_not_made", not_made, "checks", kind="derived")
     named = [{"check": check.name, "passed": check.passed, "evidence": check.evidence} for check in checks]
-    data = {"checks": named, "passed": passed, "total": len(checks)}
-    return answer(f"{passed} of {len(checks)} checks passed.", data)
+    data = {"checks": named, "passed": passed, "total": made, "not_made": not_made}
+    return answer(f"{passed} of {made} checks passed; {not_made} could not be made.", data)
 
 
 @tool
@@ -113,8 +115,9 @@ def _check_accounts(job: Job) -> None:
     job.fact("flow.records_accounted_for", accounted, "records", kind="dataset")
     job.fact("flow.records_written", written, "records", kind="dataset")
     job.fact("flow.records_written_rate", percent(written, total), "%", kind="derived")
-    named = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "there are none"
-    job.check(ACCOUNTED, accounted == total, f"{accounted} of {total} records: {named}")
+    named = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    evidence = f"{accounted} of {total} records: {named}" if total else "the run was given no records"
+    job.check(ACCOUNTED, accounted == total if total else None, evidence)
 
 
 async def _check_paying_customers(job: Job) -> None:
@@ -135,7 +138,11 @@ async def _check_paying_customers(job: Job) -> None:
     except NewFuseError as exc:
         job.fact("flow.paying_customers_in_crm", None, "customers", **source)
         evidence = f"{len(looked_up)} of {len(paying)} could not be looked up: {exc.for_model}"
-        job.check(PAYING, False, evidence)
+        job.check(PAYING, None, evidence)
+        return
+    if not paying:
+        job.fact("flow.paying_customers_in_crm", None, "customers", **source)
+        job.check(PAYING, None, "no customer has paid in this run or is held to")
         return
     missing = paying - contacts - found
     there = len(paying) - len(missing)
@@ -150,10 +157,13 @@ async def _check_paying_customers(job: Job) -> None:
 def _check_read_backs(job: Job) -> None:
     """What was read back by the other tasks must agree; what was not read back is not checked."""
     for name, (facts, what) in READ_BACKS.items():
-        measured = [fact.value for known in facts if (fact := job.run.facts.get(known)) is not None]
-        if measured and all(isinstance(value, int) for value in measured):
-            wrong = sum(measured)
+        found = [job.run.facts.get(known) for known in facts]
+        counts = [fact.value for fact in found if fact is not None and isinstance(fact.value, int)]
+        if counts and len(counts) == len(facts):
+            wrong = sum(counts)
             job.check(name, wrong == 0, f"{wrong} {what}, by the read-back of this run")
+        else:
+            job.check(name, None, "nothing was read back in this run")
 
 
 def _entries(job: Job, root: str) -> list[Entry]:

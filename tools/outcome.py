@@ -20,11 +20,13 @@ from newfuse import (
     Performed,
     Rejected,
     ToolResult,
+    VendorError,
     WriteStatus,
 )
 from newfuse.privacy import mask_text
 
 SHOWN = 10  # exceptions a result names, so that it is not cut in the middle; the counts are complete
+NOT_SENT = "not sent in this run: "
 REASON_LENGTH = 160  # characters of one reason in a result: enough for a vendor's sentence
 
 OPEN = frozenset({Disposition.PENDING, Disposition.FAILED, Disposition.UNKNOWN})
@@ -34,15 +36,46 @@ WRITTEN = frozenset({Disposition.CONFIRMED, Disposition.SKIPPED})
 EXCEPTIONAL = frozenset(Disposition) - WRITTEN
 
 
-def disposition_of(error: NewFuseError) -> Disposition:
-    """Say what an error means for the record it is about."""
+def disposition_of(error: NewFuseError, *, sent: bool = True) -> Disposition:
+    """Say what an error means for the record it is about.
+
+    Rejected is what was found unfit here, before anything was sent. A vendor that refuses a record has failed to do
+    what was asked: whether the record is to blame, its words say.
+
+    Args:
+        error: What went wrong.
+        sent: Whether it is the error of the record's own write; where the record was not sent, because of what became
+            of another write, it certainly did not happen.
+    """
     if isinstance(error, (OutcomeUnknown, EffectUnknown)):
-        return Disposition.UNKNOWN
-    if isinstance(error, Declined):
-        return Disposition.FAILED
-    if isinstance(error, (Rejected, InvalidArguments, EffectConflict)):
+        return Disposition.UNKNOWN if sent else Disposition.FAILED
+    if isinstance(error, (InvalidArguments, EffectConflict)):
         return Disposition.REJECTED
     return Disposition.FAILED
+
+
+def reason_of(error: NewFuseError) -> str:
+    """Return an error in words for people; a vendor's refusal says that it is one."""
+    if isinstance(error, Rejected) and not isinstance(error, Declined):
+        return f"the vendor refused it: {error.for_model}"
+    return error.for_model
+
+
+def failure_of(performed: Performed) -> NewFuseError | None:
+    """Return why a write is not done; None when it is.
+
+    The status counts, not the kind of the last answer: after a refusal that does not settle an earlier attempt the
+    write is unknown, and so is its error.
+    """
+    error = performed.error
+    if performed.status is not WriteStatus.UNKNOWN or isinstance(error, (OutcomeUnknown, EffectUnknown)):
+        return error
+    if isinstance(error, VendorError):
+        about = {"status": error.status, "code": error.code, "request_id": error.request_id, "detail": error.detail}
+        unknown = OutcomeUnknown(error.message, integration=error.integration, **about)
+        unknown.for_model, unknown.for_log = error.for_model, error.for_log  # with the advice that was added
+        return unknown
+    return EffectUnknown(error.for_model if error is not None else "nobody can tell whether it happened")
 
 
 def rule_of(error: NewFuseError) -> str:
@@ -51,26 +84,25 @@ def rule_of(error: NewFuseError) -> str:
     return str(code)[:60] if code else re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
 
 
-def fail(entry: Entry, error: NewFuseError, *, prefix: str = "") -> None:
-    """Settle a record that an error is about."""
-    entry.settle(disposition_of(error), f"{prefix}{error.for_model}", rule=rule_of(error))
+def fail(entry: Entry, error: NewFuseError, *, prefix: str = "", sent: bool = True) -> None:
+    """Settle a record that an error is about; see `disposition_of`. One in doubt that was not sent stays in doubt."""
+    if not sent and entry.disposition is Disposition.UNKNOWN:
+        return
+    entry.settle(disposition_of(error, sent=sent), f"{prefix}{reason_of(error)}", rule=rule_of(error))
 
 
 def hold_back(entry: Entry, error: NewFuseError) -> None:
-    """Settle a record that was not sent because its vendor failed before its turn; it certainly did not happen.
-
-    One whose fate is unknown stays so.
-    """
-    if entry.disposition is not Disposition.UNKNOWN:
-        entry.settle(Disposition.FAILED, f"not sent: {error.for_model}", rule=rule_of(error))
+    """Settle a record that was not sent because its vendor failed before its turn."""
+    fail(entry, error, prefix=NOT_SENT, sent=False)
 
 
 def settle(entry: Entry, performed: Performed) -> None:
     """Settle a record by what became of its one write; what this run has confirmed stays confirmed."""
     if performed.key not in entry.keys:
         entry.keys = (*entry.keys, performed.key)
-    if performed.error is not None:
-        fail(entry, performed.error)
+    error = failure_of(performed)
+    if error is not None:
+        fail(entry, error)
     elif performed.status is WriteStatus.CONFIRMED:
         entry.settle(Disposition.CONFIRMED)
     elif entry.disposition is not Disposition.CONFIRMED:

@@ -29,20 +29,6 @@ MOST_MINOR = 999_999_999_999  # twelve digits, the widest that Stripe takes in a
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\[\]]+$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 
-OWN_RULES = frozenset(
-    {
-        "not_an_object",
-        "invalid_field",
-        "invalid_email",
-        "unknown_currency",
-        "refund_exceeds_amount",
-        "card_data",
-        "ambiguous",
-        "reference_conflict",
-    }
-)
-"""Rules by which a payment is refused here, before the vendor has seen it."""
-
 PLACES_NAMED = 5
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Any
 
-from newfuse import Dataset, Declined, Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
+from newfuse import Dataset, Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
 from tools import payment_records as payments
 from tools import steps
 from tools.connection import connect
-from tools.flow import Gate, each
-from tools.outcome import OPEN, answer, disposition_of, percent
+from tools.flow import Gate, Tally, each
+from tools.outcome import OPEN, answer, failure_of, percent
+from tools.payment_processing import AT_ONCE, Processing
 from tools.reconciliation import reconcile
 from tools.records import note_extra, require_taken, take, unread, whole
 
 ROOT = "payments"
-AT_ONCE = 8
-"""Payments on their way at the same time: enough to use up Stripe's 25 requests a second at its usual latency."""
-TEST_METHOD = "pm_card_visa"  # https://docs.stripe.com/testing#cards: succeeds, and exists in test mode only
+SUCCESS_RATE = "payments that succeeded or are held, of those that were fit to be sent; earlier runs' included"
 
 
 @tool
@@ -64,7 +62,7 @@ async def process_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     try:
         if work:
             stripe = await connect(job, "stripe", work)
-            await _Processing(job, stripe, len(work), gate).run(work)
+            await Processing(job, stripe, gate).run(work)
     finally:
         counts = _count(job, records)
         payments.note_done_before(job, records)
@@ -102,8 +100,9 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
         steps.note(entry, "capture", performed)
         if performed.value is not None:
             payments.keep(entry, performed.value)
-        if performed.error is not None:
-            raise performed.error
+        error = failure_of(performed)
+        if error is not None:
+            raise error
 
     try:
         await _step(job, "capture", work, capture)
@@ -151,8 +150,9 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
         steps.note(entry, "refund", performed)
         if performed.value is not None:
             entry.data["refunded"] = performed.value["amount"]
-        if performed.error is not None:
-            raise performed.error
+        error = failure_of(performed)
+        if error is not None:
+            raise error
 
     try:
         await _step(job, "refund", work, refund)
@@ -190,133 +190,36 @@ async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     everything = whole(job, records)
     removed = sum(entry.rule == "card_data" for entry in everything)
     evidence = f"{len(everything)} records searched for card numbers and security codes; {removed} refused and removed"
-    job.check("No card data in records", removed == 0, evidence)
+    job.check("No card data in records", removed == 0 if len(everything) else None, evidence)
     paid = _paid(records)
     if not paid:
         require_taken(job, records, "process_payments")
     stripe = await connect(job, "stripe", ()) if paid else None
     found = await reconcile(job, stripe, _valid(records), paid)
-    sentence = f"{found['matched']} of {found['payments']} payments agree with Stripe; {found['mismatched']} differ."
+    sentence = "No payment was read back: there is none to compare."
+    if paid:
+        agree = f"{found['matched']} of {found['payments']} payments agree with Stripe"
+        sentence = f"{agree}; {found['mismatched']} differ."
     found["checks"] = {check.name: check.passed for check in job.checks}
     return answer(sentence, {"handle": records.name, **found})
-
-
-class _Processing:
-    """Sends payments; the customer of an address is looked up or created once, however many payments name it."""
-
-    def __init__(self, job: Job, stripe: Integration, expected: int, gate: Gate) -> None:
-        self.job, self.stripe, self.expected, self.gate = job, stripe, expected, gate
-        self.done = 0
-        self.created = 0
-        self._customers: dict[str, asyncio.Task[tuple[str, str | None]]] = {}
-
-    async def run(self, work: list[Entry]) -> None:
-        try:
-            await each(work, self._one, at_once=AT_ONCE)
-        finally:
-            await asyncio.gather(*self._customers.values(), return_exceptions=True)
-            known = self.job.run.facts.get("payments.customers_created", self.job.task)
-            created = self.created + (known.value if known is not None else 0)
-            source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "create_customer"}
-            self.job.fact("payments.customers_created", created, "customers", **source)
-
-    async def _one(self, entry: Entry) -> None:
-        if self.gate.closed and self.gate.error is not None:
-            steps.fail(entry, "create", self.gate.error, prefix="not sent: ")
-            return
-        try:
-            customer, key = await self._customer(entry.data["customer_email"])
-        except NewFuseError as exc:
-            self.gate.note(exc)
-            prefix = "its customer could be neither found nor created: "
-            steps.fail(entry, "create", _certain(exc), prefix=prefix)
-            return
-        if key is not None and key not in entry.keys:
-            entry.keys = (*entry.keys, key)
-        try:
-            performed = await self.stripe.perform(
-                "create_payment_intent", self._asked(entry, customer), reference=self.job.reference(entry.reference)
-            )
-        except NewFuseError as exc:
-            self.gate.note(exc)
-            steps.fail(entry, "create", exc)
-            return
-        steps.note(entry, "create", performed)
-        if performed.value is not None and not steps.is_done(entry, "capture"):
-            payments.keep(entry, performed.value)
-            self._say_what_is_missing(entry)
-        entry.data["declined"] = isinstance(performed.error, Declined)
-        if performed.error is None:
-            self.gate.passed()
-        else:
-            self.gate.note(performed.error)
-        self.done += 1
-        self.job.progress(self.done, self.expected, "payments")
-
-    def _asked(self, entry: Entry, customer: str) -> dict[str, Any]:
-        data = entry.data
-        asked = {
-            "amount": data["amount"],
-            "currency": data["currency"],
-            "customer": customer,
-            "customer_email": data["customer_email"],
-            "description": data["description"],
-            "metadata": data["metadata"] or None,
-            "capture_method": data["capture_method"],
-        }
-        method = data["payment_method"] or (TEST_METHOD if self.job.run.mode == "sandbox" else None)
-        return asked if method is None else {**asked, "payment_method": method, "confirm": True}
-
-    def _say_what_is_missing(self, entry: Entry) -> None:
-        status = entry.data["status"]
-        if status == "requires_payment_method":
-            self.job.note(f"{entry.place}: created, but no money was taken: the customer has to give a payment method.")
-        elif status == "requires_action":
-            self.job.note(f"{entry.place}: no money was taken yet: the customer has to authenticate the payment.")
-
-    async def _customer(self, address: str) -> tuple[str, str | None]:
-        """Return the id of the address's customer, and the ledger's key if one was created."""
-        if address not in self._customers:
-            self._customers[address] = asyncio.ensure_future(self._find_or_create(address))
-        return await asyncio.shield(self._customers[address])
-
-    async def _find_or_create(self, address: str) -> tuple[str, str | None]:
-        found = await self.stripe.execute("list_customers", {"email": address})
-        if found:
-            return found[-1]["id"], None  # the oldest, so that every run means the same one
-        performed = await self.stripe.perform(
-            "create_customer", {"email": address}, reference=self.job.reference(address)
-        )
-        if performed.error is not None:
-            raise performed.error
-        self.created += performed.status.value == "confirmed"
-        return performed.value["id"], performed.key
-
-
-def _certain(error: NewFuseError) -> NewFuseError:
-    """Return an error that says that the payment was not sent, whatever became of its customer."""
-    if disposition_of(error) is not Disposition.UNKNOWN:
-        return error
-    return NewFuseError(error.for_model, for_log=error.for_log)
 
 
 async def _step(job: Job, step: str, work: list[Entry], do: Any) -> None:
     """Do one step of payments that are there; failures are kept with each, and a vendor that is down is raised."""
     if not work:
         return
-    gate = Gate()
-    done = 0
+    gate, tally = Gate(), Tally(job, len(work), f"payments to {step}")
     try:
         stripe = await job.integration("stripe")
     except NewFuseError as exc:
         for entry in work:
             steps.fail(entry, step, exc)
+        tally.add(len(work))
         raise
 
     async def one(entry: Entry) -> None:
-        nonlocal done
         if gate.closed and gate.error is not None:
-            steps.fail(entry, step, gate.error, prefix="not sent: ")
+            steps.hold_back(entry, step, gate.error)
             return
         try:
             await do(stripe, entry)
@@ -326,10 +229,8 @@ async def _step(job: Job, step: str, work: list[Entry], do: Any) -> None:
                 steps.fail(entry, step, exc)
         else:
             gate.passed()
-        done += 1
-        job.progress(done, len(work), f"payments to {step}")
 
-    await each(work, one, at_once=AT_ONCE)
+    await each(work, one, at_once=AT_ONCE, tally=tally)
     if gate.error is not None:
         raise gate.error
 
@@ -339,8 +240,12 @@ async def _check(job: Job, records: Dataset) -> None:
     async for entry in unread(job, records, "validating payments"):
         payments.check(entry, extra)
     note_extra(job, ROOT, extra)
+    payments.refuse_ambiguous(whole(job, records).entries)
+    _count_records(job, records)
+
+
+def _count_records(job: Job, records: Dataset) -> None:
     everything = whole(job, records)
-    payments.refuse_ambiguous(everything.entries)
     states = Counter(_standing(entry) for entry in everything)
     source = {"kind": "dataset", "dataset": everything.name}
     job.fact("payments.records", len(everything), "records", **source)
@@ -349,7 +254,7 @@ async def _check(job: Job, records: Dataset) -> None:
 
 
 def _standing(entry: Entry) -> str:
-    if entry.disposition is Disposition.REJECTED and entry.rule in payments.OWN_RULES:
+    if entry.disposition is Disposition.REJECTED:
         return "invalid"
     if entry.disposition is Disposition.DUPLICATE:
         return "duplicate"
@@ -365,12 +270,13 @@ def _paid(records: Dataset) -> list[Entry]:
 
 
 def _to_create(entry: Entry) -> bool:
-    """Say whether a payment is still to be sent: a declined one is tried again by the next run, not by this."""
-    return entry.disposition in OPEN and not steps.is_done(entry, "create") and not entry.data.get("declined")
+    """Say whether a payment is still to be sent; one that Stripe refused is tried again by the next run alone."""
+    return entry.disposition in OPEN and not steps.is_done(entry, "create") and not entry.data.get("refused")
 
 
 def _count(job: Job, records: Dataset) -> dict[str, Any]:
     """Count how far the payments have come, and record it as facts of the whole dataset."""
+    _count_records(job, records)
     everything = whole(job, records)
     valid = _valid(everything)
     statuses = Counter(entry.data.get("status") for entry in valid)
@@ -393,7 +299,10 @@ def _count(job: Job, records: Dataset) -> dict[str, Any]:
     accounts = {"kind": "dataset", "dataset": everything.name}
     for name, count in counts.items():
         job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else effects))
-    job.fact("payments.success_rate", percent(taken + held, len(valid)), "%", kind="derived", dataset=everything.name)
+    # While one is in doubt, nobody knows the share.
+    rate = percent(taken + held, len(valid)) if not states["unknown"] else None
+    about = {"kind": "derived", "dataset": everything.name, "formula": SUCCESS_RATE}
+    job.fact("payments.success_rate", rate, "%", **about)
     return counts
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from newfuse import Dataset, Disposition, Entry, InvalidArguments, Job
-from tools.outcome import cut
+from tools.outcome import cut, percent
 
 M = TypeVar("M", bound="InputRecord")
 
@@ -55,6 +55,12 @@ def whole(job: Job, dataset: Dataset) -> Dataset:
     while dataset.derived_from is not None and job.run.datasets.has(dataset.derived_from):
         dataset = job.dataset(dataset.derived_from)
     return dataset
+
+
+def quality(dataset: Dataset) -> float | None:
+    """Return what share of the records read so far is fit to be sent, in percent; the reports count the same way."""
+    looked_at = dataset.looked_at()
+    return percent(looked_at - dataset.counts()[Disposition.REJECTED.value], looked_at)
 
 
 def require_taken(job: Job, dataset: Dataset, step: str) -> None:
@@ -151,6 +157,8 @@ async def unread(job: Job, entries: Iterable[Entry], note: str) -> AsyncIterator
             await asyncio.sleep(0)
         if _is_unread(entry):  # a model may call two tools at once: in between the other may have read it
             yield entry
+    if fresh:
+        job.progress(len(fresh), len(fresh), note)
 
 
 def _is_unread(entry: Entry) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from newfuse import Disposition, Entry, NewFuseError, Performed, WriteStatus
-from tools.outcome import disposition_of, rule_of
+from tools.outcome import NOT_SENT, disposition_of, failure_of, reason_of, rule_of
 
 _DONE = {WriteStatus.CONFIRMED.value, WriteStatus.SKIPPED.value}
 
@@ -35,17 +35,31 @@ def note(entry: Entry, step: str, performed: Performed) -> None:
         entry.keys = (*entry.keys, performed.key)
     if performed.status is WriteStatus.SKIPPED and status(entry, step) == WriteStatus.CONFIRMED.value:
         return  # this run has done it
-    failure = _failure(step, performed.error) if performed.error is not None else {}
+    error = failure_of(performed)
+    failure = _failure(step, error) if error is not None else {}
     _of(entry)[step] = {"status": performed.status.value, **failure}
     account(entry)
 
 
-def fail(entry: Entry, step: str, error: NewFuseError, *, prefix: str = "") -> None:
-    """Keep that a step failed before its write was recorded, and settle the record; unknown stays unknown."""
+def fail(entry: Entry, step: str, error: NewFuseError, *, prefix: str = "", sent: bool = True) -> None:
+    """Keep that a step failed before its write was recorded, and settle the record; unknown stays unknown.
+
+    Args:
+        entry: The record.
+        step: The step that failed.
+        error: Why.
+        prefix: Words before the error's own.
+        sent: False where the step was not sent, because of what became of another write: then it is not unknown.
+    """
     if _of(entry).get(step, {}).get("disposition") == Disposition.UNKNOWN.value:
         return
-    _of(entry)[step] = {"status": WriteStatus.FAILED.value, **_failure(step, error, prefix)}
+    _of(entry)[step] = {"status": WriteStatus.FAILED.value, **_failure(step, error, prefix, sent=sent)}
     account(entry)
+
+
+def hold_back(entry: Entry, step: str, error: NewFuseError) -> None:
+    """Keep that a step was not sent because its vendor failed before its turn, and settle the record."""
+    fail(entry, step, error, prefix=NOT_SENT, sent=False)
 
 
 def refuse(entry: Entry, step: str, rule: str, reason: str, disposition: Disposition) -> None:
@@ -75,11 +89,11 @@ def account(entry: Entry) -> None:
         entry.settle(Disposition.SKIPPED, "an earlier run has done the same", rule="already_done")
 
 
-def _failure(step: str, error: NewFuseError, prefix: str = "") -> dict[str, str]:
-    disposition = disposition_of(error)
+def _failure(step: str, error: NewFuseError, prefix: str = "", *, sent: bool = True) -> dict[str, str]:
+    disposition = disposition_of(error, sent=sent)
     if step in BEFORE and disposition is Disposition.REJECTED:
         disposition = Disposition.FAILED  # the record was written; what was refused is a later step of it
-    reason = f"{BEFORE.get(step, '')}{prefix}{error.for_model}"
+    reason = f"{BEFORE.get(step, '')}{prefix}{reason_of(error)}"
     return {"disposition": disposition.value, "reason": reason, "rule": rule_of(error)}
 
 

@@ -9,7 +9,7 @@ class ExitCode(IntEnum):
     """The exit codes of `newfuse`."""
 
     OK = 0
-    """Done; of a run: a success rate of at least 80 % and no failed money effect."""
+    """Done; of a run: every task completed and all money moved as asked."""
     NEEDS_ATTENTION = 1
     """Somebody should look: a run fell short, a vendor refused, or the program itself broke off (it names its log)."""
     USAGE = 2

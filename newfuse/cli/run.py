@@ -45,8 +45,8 @@ def run(
 ) -> int:
     """Run a crew and write its reports.
 
-    Exit code: 0 when at least 80 % of the tasks completed and no money effect failed, 1 when somebody should look, 2
-    when an option, a file or a setting is wrong, 130 when interrupted.
+    Exit code: 0 when every task completed and all money moved as asked, 1 when somebody should look (the reasons stand
+    beside the status), 2 when an option, a file or a setting is wrong, 130 when interrupted.
     """
     from newfuse.cli.crew_launch import CrewLaunch, launch
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from itertools import islice
 
+from newfuse.crew.accounts import effects_of
 from newfuse.crew.dataset import Disposition
 from newfuse.crew.job import Job
 from newfuse.crew.task import Task
 from newfuse.effects import State
+from newfuse.redact import redact_text
+from newfuse.report.wording import counted
 
 EXAMPLES = 3  # places named in a sentence
+REASON_LENGTH = 160  # characters of a reason in a sentence: enough for a vendor's
 CLAIMS_AT_ONCE = 5_000  # looked up together: a ledger of millions need not fit into memory
 
 
@@ -27,6 +31,42 @@ def outstanding_work(job: Job, task: Task) -> list[str]:
     if missing:
         left.append(f"not measured yet: {', '.join(missing)}")
     return left
+
+
+def nothing_accepted(job: Job, task: Task) -> list[str]:
+    """Return the datasets of which not one record was done, by this run or an earlier one, a sentence each.
+
+    A dataset without records has nothing to accept, one with pending records is unfinished, and of one whose records
+    are all in doubt nobody knows.
+    """
+    left: list[str] = []
+    for name in task.datasets:
+        dataset = job.dataset(name)
+        counts = dataset.counts()
+        done = counts[Disposition.CONFIRMED.value] + counts[Disposition.SKIPPED.value]
+        if not len(dataset) or done or counts[Disposition.PENDING.value]:
+            continue
+        if counts[Disposition.UNKNOWN.value] == len(dataset):
+            continue
+        became = ", ".join(f"{count} {disposition}" for disposition, count in counts.items() if count)
+        first = next(entry for entry in dataset if entry.disposition is not Disposition.UNKNOWN)
+        why = redact_text(first.reason or "no reason given")[:REASON_LENGTH]
+        left.append(f"no record of {name} was done ({became}); {first.place}: {why.removeprefix(f'{first.place}: ')}")
+    return left
+
+
+async def in_doubt(job: Job, task: Task) -> list[str]:
+    """Return how many writes may or may not have happened, in a sentence, by the records and by the ledger.
+
+    What an earlier run left in doubt for good was counted then, and fails no later one.
+    """
+    records = sum(
+        entry.disposition is Disposition.UNKNOWN and not entry.is_undecided
+        for name in task.datasets
+        for entry in job.dataset(name)
+    )
+    unknown = max(records, (await effects_of(job)).all.unknown)
+    return [f"it is not known whether {counted(unknown, 'writes')} happened"] if unknown else []
 
 
 async def unconfirmed(job: Job, task: Task) -> list[str]:

@@ -26,6 +26,10 @@ SECRET_REACH = 4 * SAMPLE_TEXT  # characters that are searched for secrets: one 
 SAMPLE_SIZE = 2_000  # characters of one sample row: nesting multiplies the limits above
 
 
+UNDECIDED = "effect_undecided"
+"""Rule of a record that an earlier run left in doubt for good and has reported: only a person can decide it."""
+
+
 class Disposition(StrEnum):
     """What became of one record in this run."""
 
@@ -36,13 +40,13 @@ class Disposition(StrEnum):
     SKIPPED = "skipped"
     """Written by an earlier run with the same contents; nothing was sent."""
     REJECTED = "rejected"
-    """Not fit to be sent, or refused by the vendor for its contents; the reason is named."""
+    """Found unfit before it was sent, by rules of ours or the vendor's validation; the reason is named."""
     DUPLICATE = "duplicate"
     """Stands for the same thing as another record of the dataset, which is written in its place."""
     FAILED = "failed"
-    """The vendor could not be reached, refused us, or declined; it did not happen."""
+    """The vendor could not be reached, refused us or the record, or declined; it did not happen."""
     UNKNOWN = "unknown"
-    """It may have happened; it will be settled, not repeated."""
+    """It may have happened; it is never repeated blindly."""
 
 
 class Entry:
@@ -64,6 +68,11 @@ class Entry:
     def place(self) -> str:
         """Where the record stands in the input, e.g. `customers[3]`."""
         return f"{self.root}[{self.index}]"
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether an earlier run left it in doubt for good, so that this run could do nothing about it."""
+        return self.disposition is Disposition.UNKNOWN and self.rule == UNDECIDED
 
     def settle(self, disposition: Disposition, reason: str | None = None, *, rule: str | None = None) -> None:
         """Say what became of the record.
@@ -110,6 +119,10 @@ class Dataset:
     def pending(self) -> list[Entry]:
         """Return the records nothing has become of yet."""
         return [entry for entry in self.entries if entry.disposition is Disposition.PENDING]
+
+    def looked_at(self) -> int:
+        """Count the records that were read: those with a reference, and those that something became of."""
+        return sum(bool(entry.reference) or entry.disposition is not Disposition.PENDING for entry in self.entries)
 
     def describe(self) -> dict[str, Any]:
         """Say what a model may know of the data: its handle, count, fields and a few shortened, masked rows."""

@@ -36,10 +36,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check that was really run; see `Job.check`."""
+    """One check; see `Job.check`."""
 
     name: str
-    passed: bool
+    passed: bool | None
     evidence: str
     critical: bool = False
 
@@ -173,12 +173,12 @@ class Job:
         """
         return self.run.facts.add(self.task, name, _json(value), unit, _json(source))
 
-    def check(self, name: str, passed: bool, evidence: str, *, critical: bool = False) -> None:
-        """Record a check that was run; one of the same name replaces the earlier.
+    def check(self, name: str, passed: bool | None, evidence: str, *, critical: bool = False) -> None:
+        """Record what a check came to; one of the same name replaces the earlier.
 
         Args:
             name: What was checked.
-            passed: Whether it is as it should be.
+            passed: Whether it is as it should be; None where nothing could be read or compared: not checked.
             evidence: What was looked at and found, in a sentence.
             critical: Whether its failing alone makes the run need attention, as payments that do not reconcile do.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -34,11 +34,14 @@ from newfuse.report.results import (
     TaskResult,
     TaskStatus,
 )
+from newfuse.report.sections import title_of
 from newfuse.report.services import Service, describe_service
+from newfuse.report.wording import counted, percent
 from newfuse.store import Store
 from newfuse.types import JSON, Effect
 
 WINDOW = timedelta(hours=24)
+REASON_LENGTH = 160  # characters of a task's error in the line of the verdict; the task's report has all of it
 
 # Facts of the app that alerts are judged by; a run that measured none of them has nothing to judge.
 LAST_SYNC_AT = "crm.last_sync_at"
@@ -112,6 +115,7 @@ def _result(
 ) -> RunResult:
     completed = sum(outcome.status is TaskStatus.COMPLETED for outcome in outcomes)
     rate = round(100 * completed / len(outcomes), 1)
+    reasons = _reasons(frame, outcomes, rate)
     return RunResult(
         run_id=frame.run.run_id,
         crew=frame.crew.name,
@@ -119,7 +123,8 @@ def _result(
         model=frame.model,
         started_at=frame.started_at,
         finished_at=finished_at,
-        status=_status(frame, outcomes, rate),
+        status=RunStatus.NEEDS_ATTENTION if reasons else RunStatus.SUCCESS,
+        reasons=reasons,
         success_rate=rate,
         total_tasks=len(outcomes),
         completed_tasks=completed,
@@ -133,6 +138,7 @@ def _result(
                 finished_at=outcome.finished_at,
                 error=outcome.error,
                 report=f"{outcome.name}_report.md",
+                exceptions=outcome.exceptions_file,
                 calls=by_task[outcome.name].calls if outcome.name in by_task else 0,
                 effects=outcome.effects,
                 facts=[fact.id for fact in frame.run.facts.of(outcome.name)],
@@ -153,24 +159,47 @@ def _result(
     )
 
 
-def _status(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> RunStatus:
-    """Success needs the seed's 80 % of tasks, all money effects asked for done, and no critical check failed."""
-    money = _money(outcomes)
-    money_failed = money is not None and (money.failed or money.unknown)
-    payments_failed = any(
-        outcome.status is not TaskStatus.COMPLETED or _left_open(outcome)
-        for outcome in outcomes
-        if _handles_money(frame, outcome)
+def _reasons(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> list[str]:
+    """Return why somebody should look at the run, a phrase each; a success has no reason.
+
+    Success needs every task that was started to be completed, at least the specified share of all tasks, every money
+    effect asked for to be done, and no critical check to have failed.
+    """
+    reasons = [f"{title_of(outcome)}: {why}" for outcome in outcomes for why in _of_task(frame, outcome)]
+    if rate < SUCCESS_THRESHOLD and not reasons:
+        reasons.append(f"{percent(rate)} of the tasks completed, {percent(SUCCESS_THRESHOLD)} are needed")
+    return reasons
+
+
+def _of_task(frame: RunFrame, outcome: TaskOutcome) -> Iterator[str]:
+    if outcome.status is TaskStatus.FAILED:
+        yield f"failed: {_shortened(outcome.error or 'no reason given')}"
+    elif outcome.status is TaskStatus.SKIPPED and _handles_money(frame, outcome):
+        yield "skipped"
+    elif outcome.status is TaskStatus.COMPLETED:
+        yield from _left_open(frame, outcome)
+    yield from (
+        f"the check “{check.name}” failed" for check in outcome.checks if check.critical and check.passed is False
     )
-    alarmed = any(check.critical and not check.passed for outcome in outcomes for check in outcome.checks)
-    if rate < SUCCESS_THRESHOLD or money_failed or payments_failed or alarmed:
-        return RunStatus.NEEDS_ATTENTION
-    return RunStatus.SUCCESS
 
 
-def _left_open(outcome: TaskOutcome) -> bool:
-    """Say whether a record was not done as asked, such as a refund that conflicts with an earlier one."""
-    return any(account.counts.get("failed", 0) + account.counts.get("unknown", 0) for account in outcome.datasets)
+def _left_open(frame: RunFrame, outcome: TaskOutcome) -> Iterator[str]:
+    """Say what a task that handles money left open, such as a refund that conflicts with an earlier one."""
+    records: Counter[str] = Counter()
+    if _handles_money(frame, outcome):
+        for account in outcome.datasets:
+            records.update(account.counts)
+    money = outcome.money_effects
+    found = [("failed", records["failed"], money.failed), ("in doubt", records["unknown"], money.unknown)]
+    for state, of_records, of_effects in found:
+        if of_records:
+            yield f"{counted(of_records, 'records')} {state}"
+        elif of_effects:
+            yield f"{counted(of_effects, 'writes that move money', 'write that moves money')} {state}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]}…"
 
 
 def _handles_money(frame: RunFrame, outcome: TaskOutcome) -> bool:

@@ -6,7 +6,10 @@ A runbook is a generator function: it yields tool calls and receives their resul
     def sync(brief):
         valid = yield call("validate_contacts", dataset="customers")
         yield call("sync_contacts", dataset=valid["handle"])
-        return "Synchronized."
+        return None
+
+What came of the records is said by the reports, from the task's accounts. A procedure that has more to say returns a
+text, made of what its tools returned; a sentence that was written beforehand is not true of every run.
 
 It is run through the same agent loop as a model (`RunbookModel`) and started afresh from the conversation at every
 step, so it must decide by its brief and the results it receives alone: no clock, no random numbers, no state outside.
@@ -54,7 +57,7 @@ class Brief:
 
 
 Step: TypeAlias = Call | list[Call]
-Procedure: TypeAlias = Generator[Step, Any, str]
+Procedure: TypeAlias = Generator[Step, Any, str | None]
 
 
 @dataclass(frozen=True, slots=True)

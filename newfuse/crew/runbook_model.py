@@ -111,7 +111,7 @@ def _next_message(procedure: Procedure, task: str, history: Sequence[BaseMessage
         for turn in turns:
             step = _with_calls(procedure, _resume(procedure, step, turn, answers))
     except StopIteration as done:
-        return _closing(str(done.value or ""))
+        return _closing(str(done.value or ""))  # nothing to say: the reports speak of what was measured
     except ToolFailed as failed:
         return _closing(f"Stopped: {failed.for_model}", failed=failed.for_model)
     finally:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,10 +11,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 from langgraph.errors import GraphBubbleUp
 
+from newfuse.crew.accounts import account_of, effects_of, list_exceptions
 from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import brief, reminder, task_text
-from newfuse.crew.completeness import outstanding_work, unconfirmed
-from newfuse.crew.dataset import Dataset, Disposition, Entry, shorten
+from newfuse.crew.completeness import in_doubt, nothing_accepted, outstanding_work, unconfirmed
 from newfuse.crew.job import Job, RunContext
 from newfuse.crew.models import RUNBOOK
 from newfuse.crew.performance import Conversation, perform
@@ -25,21 +24,10 @@ from newfuse.crew.tool_adapter import adapt
 from newfuse.errors import NewFuseError, Rejected, VendorError
 from newfuse.log import logger
 from newfuse.redact import Masker, redact_text
-from newfuse.report.results import (
-    EXCEPTIONS_SHOWN,
-    CheckResult,
-    DatasetAccount,
-    EffectCounts,
-    RecordException,
-    TaskOutcome,
-    TaskStatus,
-)
+from newfuse.report.results import CheckResult, TaskOutcome, TaskStatus
 
 _log = logger("crew")
-REASON_LENGTH = 300  # characters of one record's reason in a report: a vendor's sentence with its way out
 RUNBOOK_LIMIT = 200  # steps of a runbook: far above the longest, so that one that never ends is stopped and named
-
-EXCEPTIONAL = set(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +151,12 @@ async def _verdict(job: Job, task: Task, conversations: list[Conversation]) -> s
         return redact_text(vendor_errors[0].for_model)
     if errors:
         return redact_text(errors[0].for_model)
-    problems = [*outstanding_work(job, task), *await unconfirmed(job, task)]
-    unknown = sum(entry.disposition is Disposition.UNKNOWN for name in task.datasets for entry in job.dataset(name))
-    if unknown:
-        problems.append(f"it is not known whether {unknown} writes happened")
+    problems = [
+        *outstanding_work(job, task),
+        *nothing_accepted(job, task),
+        *await unconfirmed(job, task),
+        *await in_doubt(job, task),
+    ]
     if problems:
         ended = conversations[-1].performance.ended if conversations else "done"
         return "; ".join(problems) + (f" ({ended})" if ended != "done" else "")
@@ -180,8 +170,10 @@ async def _verdict(job: Job, task: Task, conversations: list[Conversation]) -> s
 async def _outcome(
     job: Job, task: Task, agent: Agent, conversations: list[Conversation], started_at: datetime, error: str | None
 ) -> TaskOutcome:
-    speaker = next((said for said in reversed(conversations) if said.closing_text), None)
-    effects = await _effects(job)
+    # Who ended the task speaks for it; the words of a performer whose work was done over are not true of it.
+    speaker = conversations[-1] if conversations and conversations[-1].closing_text else None
+    effects = await effects_of(job)
+    listed = await list_exceptions(job, task)
     return TaskOutcome(
         name=task.name,
         title=task.heading,
@@ -194,59 +186,13 @@ async def _outcome(
         prose=redact_text(speaker.closing_text) if speaker is not None else "",
         prose_by=speaker.performance.by if speaker is not None else "",
         performances=[said.performance for said in conversations],
-        effects=effects(lambda _kind: True),
-        money_effects=effects(lambda kind: kind == "money"),
-        datasets=[_account(job.dataset(name)) for name in task.datasets],
+        effects=effects.all,
+        money_effects=effects.money,
+        to_decide=effects.to_decide,
+        exceptions_file=listed,
+        datasets=[account_of(job.dataset(name)) for name in task.datasets],
         checks=[CheckResult(**asdict(check)) for check in job.checks],
         notes=list(job.notes),
         tables=dict(job.tables),
         integrations=list(task.integrations),
-    )
-
-
-async def _effects(job: Job) -> Callable[[Callable[[str], bool]], EffectCounts]:
-    rows = [row for row in await job.run.ledger.counts(job.run.run_id) if row["task"] == job.task]
-
-    def count(wanted: Callable[[str], bool]) -> EffectCounts:
-        states: Counter[str] = Counter()
-        for row in rows:
-            if wanted(row["kind"]):
-                # An intent without an outcome when its task has ended is one nobody can speak for.
-                states["unknown" if row["state"] == "intent" else row["state"]] += row["count"]
-        return EffectCounts(planned=states.total(), **states)
-
-    return count
-
-
-def _reason(entry: Entry) -> str | None:
-    """Return why, for people: long enough to keep the way out that it names."""
-    if entry.reason is None:
-        return None
-    text = redact_text(entry.reason)
-    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]}… ({len(text)} characters)"
-
-
-def _account(dataset: Dataset) -> DatasetAccount:
-    exceptional = [entry for entry in dataset if entry.disposition in EXCEPTIONAL]
-    return DatasetAccount(
-        name=dataset.name,
-        total=len(dataset),
-        counts=dataset.counts(),
-        rules=dict(
-            Counter(
-                entry.rule
-                for entry in exceptional
-                if entry.disposition is Disposition.REJECTED and entry.rule is not None
-            )
-        ),
-        exceptions=[
-            RecordException(
-                place=entry.place,
-                reference=str(shorten(entry.reference)),
-                disposition=entry.disposition.value,
-                rule=entry.rule,
-                reason=_reason(entry),
-            )
-            for entry in exceptional[:EXCEPTIONS_SHOWN]
-        ],
     )

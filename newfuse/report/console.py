@@ -8,8 +8,8 @@ from pathlib import Path
 from newfuse.redact import redact_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.record import RunRecord
-from newfuse.report.results import Obstacle, Repetition, RunStatus, TaskStatus
-from newfuse.report.sections import EMOJI, title_of
+from newfuse.report.results import Obstacle, Repetition, RunResult, RunStatus, TaskOutcome, TaskStatus
+from newfuse.report.sections import EMOJI, as_asked, became, title_of
 from newfuse.report.wording import counted, number, percent
 
 WIDE, RULED, CLOSING = 50, 40, 60  # widths of the rules, as specified
@@ -54,7 +54,7 @@ def results_text(record: RunRecord) -> str:
         f"Integration Success Rate: {percent(result.success_rate)}",
         f"Total Integration Tasks: {result.total_tasks}",
         f"Completed Integrations: {result.completed_tasks}",
-        f"Integration Status: {result.status.value}",
+        f"Integration Status: {_status(result)}",
         *_repetition(result.repetition),
         "",
         "📋 INTEGRATION BREAKDOWN:",
@@ -67,7 +67,7 @@ def results_text(record: RunRecord) -> str:
             f"   Status: {outcome.status.value}",
         ]
         if outcome.status is TaskStatus.COMPLETED:
-            lines.append("   Integration: Successfully completed")
+            lines.append(f"   Integration: {_completion(outcome)}")
         else:
             lines.append(f"   Error: {_line(outcome.error or 'no reason given')}")
         lines.append("")
@@ -100,7 +100,7 @@ def closing_text(record: RunRecord, folder: Path) -> str:
     requests = sum(one.calls for one in record.statistics.values())
     retries = sum(one.retries for one in record.statistics.values())
     firing = sum(alert.state == "firing" for alert in record.alerts)
-    passed, failed = record.checks
+    made = record.checks
     urgent = [one for one in findings(record) if one.urgency is not Urgency.NOTICE]
     written = [f"{count} {name}" for name, count in
                (("failed", writes.failed), ("unknown", writes.unknown), ("confirmed earlier", writes.skipped))
@@ -115,7 +115,8 @@ def closing_text(record: RunRecord, folder: Path) -> str:
         + (f": {', '.join(record.label(slug) for slug in record.integrated)}" if record.integrated else ""),
         f"   • {counted(writes.confirmed, 'writes')} confirmed{''.join(f', {one}' for one in written)}",
         f"   • {_model_use(record)}",
-        f"   • {counted(passed + failed, 'checks')} run: {passed} passed, {failed} failed",
+        f"   • {counted(made.passed + made.failed, 'checks')} run: {made.passed} passed, {made.failed} failed"
+        + (f", {made.not_made} could not be made" if made.not_made else ""),
         f"   • {counted(len(urgent), 'findings')} to look at, with next steps in INTEGRATION_SUMMARY.md"
         if urgent
         else "   • nothing found that needs attention",
@@ -147,10 +148,20 @@ def _headline(record: RunRecord) -> str:
         return f"⏳ API INTEGRATION WAITING FOR APPROVAL: {done}"
     if result.status is RunStatus.SUCCESS:
         return f"⚠️ API INTEGRATION ENDED WITH FAILURES: {done}"
-    if complete:  # every task did its work, and yet: say what somebody should look at
-        first = next(iter(findings(record)), None)
-        return f"⚠️ API INTEGRATION NEEDS ATTENTION: {done}" + (f"; {_line(first.what)}" if first is not None else "")
-    return f"⚠️ API INTEGRATION NEEDS ATTENTION: {done}"
+    return f"⚠️ API INTEGRATION NEEDS ATTENTION: {_line('; '.join([done, *result.reasons]))}"
+
+
+def _status(result: RunResult) -> str:
+    """Return the verdict, and in the same line why somebody should look."""
+    reasons = _line("; ".join(result.reasons))
+    return f"{result.status.value} ({reasons})" if reasons else result.status.value
+
+
+def _completion(outcome: TaskOutcome) -> str:
+    """Say how a completed task went; only one that left nothing over is a plain success."""
+    if as_asked(outcome):
+        return "Successfully completed"
+    return _line(" ".join(["Completed.", *(became(account) for account in outcome.datasets)]))
 
 
 def _model_use(record: RunRecord) -> str:

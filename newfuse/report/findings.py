@@ -12,12 +12,13 @@ from newfuse.report.markdown import harmless
 from newfuse.report.prose import unmeasured_figures
 from newfuse.report.record import RunRecord
 from newfuse.report.results import TaskOutcome, TaskStatus
-from newfuse.report.sections import alert_value, fires
+from newfuse.report.sections import LIST_UNKNOWN, alert_value, fires
 from newfuse.report.wording import cited, counted, milliseconds
 
 AUTHENTICATION_STATUSES = ("401", "403")
 SLOW_MS = 2000.0  # the specified warning threshold of response times
 NAMED = 5  # examples in one finding
+SETTLED_BY_THE_NEXT_RUN = "Run again: what is in doubt is settled with the vendor before anything new is sent"
 RUNBOOK = "runbook"  # who a task is done by without a model
 
 
@@ -114,10 +115,13 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
     title, rests_on = harmless(outcome.title), f"task {outcome.name}"
     money = outcome.money_effects
     if outcome.status is TaskStatus.FAILED:
+        first = (
+            "Decide about its writes in doubt, as said below" if outcome.to_decide else "Remove the cause named there"
+        )
         yield Finding(
             urgency=Urgency.CRITICAL,
             what=f"{title} failed: {harmless(outcome.error or 'no reason given')}",
-            next_step="Remove the cause named there and run again: what is confirmed is not sent twice.",
+            next_step=f"{first}, and run again: what is confirmed is not sent twice.",
             rests_on=rests_on,
         )
     elif outcome.status is TaskStatus.SKIPPED:
@@ -132,7 +136,7 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
         yield Finding(
             urgency=Urgency.CRITICAL,
             what=f"{title}: {counted(money.unknown, 'payments')} may or may not have happened.",
-            next_step="Settle them by reading the vendor back (the next run does); do not repeat them by hand.",
+            next_step=f"{SETTLED_BY_THE_NEXT_RUN}; do not repeat them by hand.",
             rests_on=rests_on,
         )
     if money.failed:
@@ -143,28 +147,51 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
             rests_on=rests_on,
         )
     yield from _other_effects(outcome)
-    for check in outcome.checks:
-        if not check.passed:
-            yield Finding(
-                urgency=Urgency.WARNING,
-                what=f"{title}: the check “{harmless(check.name)}” failed: {harmless(check.evidence)}",
-                next_step="Compare the records named there with the vendor's and correct what differs.",
-                rests_on=rests_on,
-            )
+    yield from _checks(outcome)
     yield from _performers(record, outcome)
 
 
+def _checks(outcome: TaskOutcome) -> Iterator[Finding]:
+    for check in outcome.checks:
+        what = f"{harmless(outcome.title)}: the check “{harmless(check.name)}”"
+        if check.passed is False:
+            yield Finding(
+                urgency=Urgency.WARNING,
+                what=f"{what} failed: {harmless(check.evidence)}",
+                next_step="Compare the records named there with the vendor's and correct what differs.",
+                rests_on=f"task {outcome.name}",
+            )
+        elif check.passed is None:
+            yield Finding(
+                urgency=Urgency.NOTICE,
+                what=f"{what} could not be made: {harmless(check.evidence)}",
+                next_step="None needed where there was nothing to check; otherwise run again.",
+                rests_on=f"task {outcome.name}",
+            )
+
+
 def _other_effects(outcome: TaskOutcome) -> Iterator[Finding]:
-    unknown = outcome.effects.unknown - outcome.money_effects.unknown
+    unknown = outcome.effects.unknown - outcome.money_effects.unknown - outcome.to_decide
     failed = outcome.effects.failed - outcome.money_effects.failed
     if unknown > 0:
         yield Finding(
             urgency=Urgency.WARNING,
             what=f"{harmless(outcome.title)}: {counted(unknown, 'writes')} may or may not have happened.",
-            next_step="Run again: they are settled by reading the vendor back before anything is sent.",
+            next_step=f"{SETTLED_BY_THE_NEXT_RUN}.",
             rests_on=f"task {outcome.name}",
         )
-    if failed > 0:
+    to_decide = outcome.to_decide + sum(account.undecided for account in outcome.datasets)
+    if to_decide:
+        yield Finding(
+            urgency=Urgency.WARNING,
+            what=f"{harmless(outcome.title)}: {counted(to_decide, 'writes')} may or may not have happened, and "
+            "no later run can tell: the vendor cannot be asked. Nothing is sent again.",
+            next_step=f"Decide each: `{LIST_UNKNOWN}` names them, `newfuse effects settle KEY --happened` or "
+            "`--did-not` settles one.",
+            rests_on=f"task {outcome.name}",
+        )
+    records = sum(account.counts.get("failed", 0) for account in outcome.datasets)
+    if failed > records:  # else their records say it
         yield Finding(
             urgency=Urgency.WARNING,
             what=f"{harmless(outcome.title)}: {counted(failed, 'writes')} failed.",
@@ -220,7 +247,18 @@ def _datasets(record: RunRecord) -> Iterator[Finding]:
             yield Finding(
                 urgency=Urgency.WARNING,
                 what=f"{counted(rejected, 'records')} of {name} rejected{f': {rules}' if rules else ''}.",
-                next_step=f"Correct the input{where} and run again.",
+                next_step=f"Correct the records{where}, or what they name at the vendor, as the reasons in the task's "
+                "report say; then run again.",
+                rests_on=f"dataset {account.name}",
+            )
+        failed = account.counts.get("failed", 0)
+        if failed:
+            places = [harmless(one.place) for one in account.exceptions if one.disposition == "failed"]
+            where = f": {', '.join(places[:NAMED])}{' …' if failed > NAMED else ''}" if places else ""
+            yield Finding(
+                urgency=Urgency.WARNING,
+                what=f"{counted(failed, 'records')} of {name} failed{where}.",
+                next_step="Mend what the reasons in the task's report name, and run again: only what is left is sent.",
                 rests_on=f"dataset {account.name}",
             )
         pending = account.counts.get("pending", 0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from newfuse.observe import Alert, CallStatistics, EndpointStatistics
 from newfuse.report.facts import Fact
 from newfuse.report.results import (
+    CheckResult,
     DatasetAccount,
     EffectCounts,
     HealthReading,
@@ -37,18 +39,26 @@ class MaintenanceWindow(_Model):
     configured_by: str
 
 
+class CheckCounts(NamedTuple):
+    """How many checks passed, failed, and were not made because there was nothing to read or compare."""
+
+    passed: int
+    failed: int
+    not_made: int
+
+
 class DataQuality(_Model):
     """How many records were looked at, how many of them were fit to be sent, and what stopped the others."""
 
     records: int
-    pending: int
+    looked_at: int
     rejected: int
     rules: dict[str, int]
 
     @property
-    def looked_at(self) -> int:
-        """Records something became of."""
-        return self.records - self.pending
+    def unread(self) -> int:
+        """Records nobody has looked at."""
+        return self.records - self.looked_at
 
     @property
     def clean(self) -> int:
@@ -166,10 +176,26 @@ class RunRecord(_Model):
         return quality_of(self.datasets)
 
     @property
-    def checks(self) -> tuple[int, int]:
-        """How many checks passed and how many failed."""
-        results = [check.passed for outcome in self.outcomes for check in outcome.checks]
-        return sum(results), len(results) - sum(results)
+    def unsettled(self) -> int:
+        """The writes in doubt: this run's, and the records that an earlier one left in doubt for good."""
+        return self.effects.unknown + sum(account.undecided for account in self.datasets)
+
+    @property
+    def to_decide(self) -> int:
+        """Of these, those that no later run can settle."""
+        of_this_run = sum(outcome.to_decide for outcome in self.outcomes)
+        return of_this_run + sum(account.undecided for account in self.datasets)
+
+    @property
+    def checks(self) -> CheckCounts:
+        """What the checks of all tasks came to."""
+        return count_checks([check for outcome in self.outcomes for check in outcome.checks])
+
+
+def count_checks(checks: list[CheckResult]) -> CheckCounts:
+    """Count checks by what they came to."""
+    found = Counter(check.passed for check in checks)
+    return CheckCounts(found[True], found[False], found[None])
 
 
 def quality_of(accounts: list[DatasetAccount]) -> DataQuality:
@@ -180,10 +206,16 @@ def quality_of(accounts: list[DatasetAccount]) -> DataQuality:
         rules.update(account.rules)
     return DataQuality(
         records=sum(account.total for account in accounts),
-        pending=sum(account.counts.get(PENDING, 0) for account in accounts),
+        looked_at=sum(_looked_at(account) for account in accounts),
         rejected=sum(account.counts.get(REJECTED, 0) for account in accounts),
         rules=dict(sorted(rules.items())),
     )
+
+
+def _looked_at(account: DatasetAccount) -> int:
+    if account.looked_at is not None:
+        return account.looked_at
+    return account.total - account.counts.get(PENDING, 0)
 
 
 def _total(counts: list[EffectCounts]) -> EffectCounts:

@@ -56,6 +56,7 @@ def health_dashboard(record: RunRecord, found: Sequence[Finding] | None = None) 
         journey=sections.journey(record),
         retries=sum(one.retries for one in record.statistics.values()),
         refused=refused_by_authentication(record),
+        unsettled=sections.unsettled(record),
         disconnected=sum(not reading.ok for reading in record.health.values()),
         steps=f"{counted(len(found), 'findings')} with a next step in the summary" if found else "nothing to resolve",
     )
@@ -107,7 +108,9 @@ def _environment() -> Environment:
         "percent": percent_of,
         "composed": str,
         "emoji": sections.EMOJI.__getitem__,
+        "became": sections.became,
         "effects": sections.effects,
+        "checked": sections.checked,
         "quality": sections.quality,
         "performers": sections.performers,
         "statuses": sections.statuses,

@@ -62,6 +62,8 @@ class TaskResult(_Model):
     error: str | None
     report: str | None
     """File name of the task's report, in the run's folder."""
+    exceptions: str | None = None
+    """File name of the complete list of its records that were not simply written; None when there are none."""
     calls: int
     """Requests as sent, retries included."""
     effects: EffectCounts
@@ -185,6 +187,8 @@ class RunResult(_Model):
     started_at: datetime
     finished_at: datetime
     status: RunStatus
+    reasons: list[str] = []
+    """Why it needs attention, a phrase each; empty when it does not."""
     success_rate: float
     """Percent of tasks completed, one decimal."""
     total_tasks: int
@@ -225,10 +229,11 @@ class Performance(_Model):
 
 
 class CheckResult(_Model):
-    """One check that was run; a critical one that fails makes the run need attention by itself."""
+    """One check; a critical one that fails makes the run need attention by itself."""
 
     name: str
-    passed: bool
+    passed: bool | None
+    """None when it was not made: nothing could be read, or there was nothing to compare."""
     evidence: str
     critical: bool = False
 
@@ -252,7 +257,11 @@ class DatasetAccount(_Model):
     rules: dict[str, int]
     """How many records each rule rejected."""
     exceptions: list[RecordException]
-    """At most `EXCEPTIONS_SHOWN`; `total` and `counts` are complete."""
+    """At most `EXCEPTIONS_SHOWN`; `total` and `counts` are complete, and so is the task's file of exceptions."""
+    looked_at: int | None = None
+    """Records that were read; None takes all that something became of."""
+    undecided: int = 0
+    """Of the unknown, those that an earlier run left in doubt for good, and that only a person can decide."""
 
 
 EXCEPTIONS_SHOWN = 20
@@ -275,6 +284,10 @@ class TaskOutcome(_Model):
     performances: list[Performance] = []
     effects: EffectCounts = EffectCounts()
     money_effects: EffectCounts = EffectCounts()
+    to_decide: int = 0
+    """Of the unknown writes, those that no later run can settle: the vendor cannot be asked."""
+    exceptions_file: str | None = None
+    """File name of the complete list of its exceptions, in the run's folder; None when there are none."""
     datasets: list[DatasetAccount] = []
     checks: list[CheckResult] = []
     notes: list[str] = []

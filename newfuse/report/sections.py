@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from newfuse.observe import Alert, AlertState, EndpointStatistics
 from newfuse.report.markdown import harmless
-from newfuse.report.record import PERCENT, DataQuality, RunRecord
-from newfuse.report.results import DatasetAccount, EffectCounts, Performance, TaskOutcome, TaskStatus
+from newfuse.report.record import CheckCounts, DataQuality, RunRecord, count_checks
+from newfuse.report.results import CheckResult, DatasetAccount, EffectCounts, Performance, TaskOutcome, TaskStatus
 from newfuse.report.services import Service
 from newfuse.report.wording import (
     NOT_MEASURED,
     SECOND_MS,
+    cited,
     counted,
     measured,
     milliseconds,
@@ -32,6 +33,20 @@ EMOJI = {
 }
 WRITTEN = {"confirmed", "skipped"}  # now, or by an earlier run: nothing exceptional
 LEAD_CAPTURE = "Lead Capture"
+LIST_UNKNOWN = "newfuse effects list --unknown"
+PAYMENT_SUCCESS = "payments.success_rate"  # the app's fact, with its formula
+
+# What became of records, by disposition: of one, and of several.
+BECAME = {
+    "confirmed": ("was done in this run", "were done in this run"),
+    "skipped": ("had been done by an earlier run", "had been done by an earlier run"),
+    "duplicate": ("stands for the same as another", "stand for the same as others"),
+    "rejected": ("was rejected", "were rejected"),
+    "failed": ("failed", "failed"),
+    "unknown": ("may or may not have been done", "may or may not have been done"),
+    "pending": ("was left undone", "were left undone"),
+}
+CHECKED = {True: "✅ passed", False: "❌ failed", None: "➖ not checked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +93,7 @@ def synchronization(record: RunRecord, service: Service) -> str:
         for account in RunRecord.roots(outcome.datasets)
     ] or ["no records given"]
     if outcome.checks:
-        passed = sum(check.passed for check in outcome.checks)
-        parts.append(f"{passed} of {counted(len(outcome.checks), 'checks')} passed")
+        parts.append(checks(count_checks(outcome.checks)))
     when = "ended" if outcome.status is TaskStatus.COMPLETED else outcome.status.value
     parts.append(f"task {when} {moment(outcome.finished_at)}")
     return "; ".join(parts)
@@ -100,6 +114,37 @@ def journey(record: RunRecord) -> list[Stage]:
     return stages
 
 
+def became(account: DatasetAccount) -> str:
+    """Say in a sentence what became of the records of a dataset, by its counts."""
+    name = harmless(account.name)
+    if not account.total:
+        return f"There were no records of {name}."
+    parts = [
+        f"{number(count)} {BECAME[state][count != 1]}" for state in BECAME if (count := account.counts.get(state, 0))
+    ]
+    listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    return f"Of {counted(account.total, 'records')} of {name}, {listed}."
+
+
+def as_asked(outcome: TaskOutcome) -> bool:
+    """Say whether everything a task was given and everything it wrote was done, now or by an earlier run."""
+    done = {*WRITTEN, "duplicate"}
+    left = sum(count for one in outcome.datasets for state, count in one.counts.items() if state not in done)
+    return not (left or outcome.effects.failed or outcome.effects.unknown)
+
+
+def checks(counts: CheckCounts) -> str:
+    """Say what checks came to."""
+    made = counts.passed + counts.failed
+    text = f"{counts.passed} of {counted(made, 'checks')} passed" if made else "no check was made"
+    return f"{text}, {counts.not_made} could not be made" if counts.not_made else text
+
+
+def checked(check: CheckResult) -> str:
+    """Say what one check came to."""
+    return CHECKED[check.passed]
+
+
 def quality(found: DataQuality) -> str:
     """Say how clean the data was, and what stopped the rest."""
     if found.percent is None:
@@ -109,7 +154,7 @@ def quality(found: DataQuality) -> str:
         text += f", {found.rejected} rejected"
     if found.rules:
         text += ": " + ", ".join(f"{harmless(rule)} ({count})" for rule, count in found.rules.items())
-    return f"{text}; {found.pending} not looked at" if found.pending else text
+    return f"{text}; {found.unread} not looked at" if found.unread else text
 
 
 def effects(counts: EffectCounts) -> str:
@@ -132,13 +177,22 @@ def throughput(record: RunRecord) -> str:
 
 
 def payments(record: RunRecord) -> str:
-    """Say how many payment effects succeeded of those attempted in this run."""
-    money = record.money_effects
-    tried = money.planned - money.skipped
-    if tried <= 0:
-        return f"{NOT_MEASURED} (no payment was attempted in this run)"
-    rate = percent(money.confirmed * PERCENT / tried)
-    return f"{rate} ({money.confirmed} of {counted(tried, 'payment effects')} confirmed in this run)"
+    """Say what share of the payments succeeded: the payment task's own fact, with its formula; no second rate."""
+    fact = next((one for one in record.result.facts if one.name == PAYMENT_SUCCESS), None)
+    if fact is None or fact.value is None:
+        return f"{NOT_MEASURED} (writes that move money: {effects(record.money_effects)})"
+    return f"{cited(fact)}: {harmless(str(fact.source.get('formula', '')))}".removesuffix(": ")
+
+
+def unsettled(record: RunRecord) -> str:
+    """Say how many writes are in doubt, and who settles them."""
+    unknown, person = record.unsettled, record.to_decide
+    if not unknown:
+        return "no write is in doubt"
+    parts = [f"{number(unknown - person)} to be settled with the vendor by the next run"] if unknown > person else []
+    if person:
+        parts.append(f"{number(person)} to be decided by a person (`{LIST_UNKNOWN}`)")
+    return f"{counted(unknown, 'writes')} in doubt: {', '.join(parts)}"
 
 
 def encryption(record: RunRecord) -> str:

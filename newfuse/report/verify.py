@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from newfuse.observe import CallStatistics, calls_by_task, run_statistics
 from newfuse.report.facts import Fact
 from newfuse.report.results import SUCCESS_THRESHOLD, RunResult, RunStatus, TaskResult, TaskStatus
-from newfuse.report.wording import measured, percent
+from newfuse.report.wording import counted, measured, percent
 from newfuse.report.writer import DASHBOARD_FILE, RESULTS_FILE, SUMMARY_FILE
 from newfuse.store import Store
 from newfuse.store.schema import effects
@@ -65,6 +65,10 @@ def _totals(result: RunResult) -> Iterator[str]:
     yield from _differ("success_rate", result.success_rate, rate)
     if result.status is RunStatus.SUCCESS and rate < SUCCESS_THRESHOLD:
         yield f"status: SUCCESS is said of a success rate of {rate} %."
+    if result.status is RunStatus.SUCCESS and by[TaskStatus.FAILED]:
+        yield f"status: SUCCESS is said although {counted(by[TaskStatus.FAILED], 'tasks')} failed."
+    if result.status is RunStatus.SUCCESS and result.reasons:
+        yield f"status: SUCCESS is said although reasons to look at the run are given: {'; '.join(result.reasons)}."
     for task in result.tasks:
         counts = task.effects
         parts = counts.confirmed + counts.failed + counts.unknown + counts.skipped
@@ -149,6 +153,8 @@ def _reports(result: RunResult, folder: Path) -> Iterator[str]:
         SUMMARY_FILE: {**run, "Success Rate": rate, "Total Services Integrated": str(integrated)},
         **{task.report: {"Status": task.status.value} for task in result.tasks if task.report is not None},
     }
+    lists = [task.exceptions for task in result.tasks if task.exceptions is not None]
+    yield from (f"{name} cannot be read." for name in lists if not (folder / Path(name).name).is_file())
     for name, headlines in expected.items():
         try:
             text = (folder / Path(name).name).read_text(encoding="utf-8")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
 from newfuse.log import logger
 from newfuse.report.findings import findings
+from newfuse.report.placing import place_text
 from newfuse.report.record import RunRecord
 from newfuse.report.render import health_dashboard, summary, task_report
 from newfuse.report.results import Obstacle, RunResult, RunStatus
@@ -45,10 +43,13 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
     paths, obstacles = _write_all(record, folder)
     if obstacles:
         record.result.obstacles = obstacles
-        if not all(one.written for one in obstacles):
+        lost = [one.file for one in obstacles if not one.written]
+        if lost:
             record.result.status = RunStatus.NEEDS_ATTENTION
+            record.result.reasons.append(f"a report could not be written: {', '.join(lost)}")
         paths, _ = _write_all(record, folder)  # once more, because now the reports have to say it
-    return paths
+    # Written when their tasks ended, a record at a time: what 100,000 records came to is not held in memory.
+    return [*paths, *(folder / outcome.exceptions_file for outcome in record.outcomes if outcome.exceptions_file)]
 
 
 def _write_all(record: RunRecord, folder: Path) -> tuple[list[Path], list[Obstacle]]:
@@ -64,7 +65,7 @@ def _write_all(record: RunRecord, folder: Path) -> tuple[list[Path], list[Obstac
     paths: list[Path] = []
     for name, text in texts.items():
         try:
-            aside = _put(folder / name, text)
+            aside = place_text(folder / name, text)
         except OSError as exc:
             obstacles.append(Obstacle(file=name, written=False, what=f"could not be written: {exc.strerror or exc}"))
             continue
@@ -94,42 +95,3 @@ def results_json(result: RunResult) -> str:
 def _writable(text: str) -> str:
     """Return the text as UTF-8 can hold it: a lone surrogate from a vendor's broken answer becomes a question mark."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _put(path: Path, text: str) -> str | None:
-    """Write a file, and return the name of what had to be put aside for it, or None."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _write(path, text)
-    except (IsADirectoryError, PermissionError):  # a folder lies there, or what Windows does not let us replace
-        if not os.path.lexists(path):
-            raise
-        aside = _free_place(path)
-        path.rename(aside)
-        _write(path, text)
-        return aside.name
-    return None
-
-
-def _free_place(path: Path) -> Path:
-    """Return a name beside a file that nothing has yet."""
-    number = 1
-    while os.path.lexists(place := path.with_name(f"{path.name}.put-aside-{number}")):
-        number += 1
-    return place
-
-
-def _write(path: Path, text: str) -> None:
-    data = _writable(text).encode("utf-8")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide the report from the group
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise

@@ -5,6 +5,7 @@ Every function returns the disagreements, a sentence each; empty when there is n
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -31,15 +32,17 @@ LABELS = {
 ZERO_DECIMAL = {"jpy"}
 
 _REJECTED = re.compile(r"(\d+)(?: records? of [\w\\]+)? rejected: ((?:[\w\\]+ \(\d+\)(?:, )?)+)")
-_CITED = re.compile(r"([^|]*?)\s*\[(f\d+)\]")
+_CITED = re.compile(r"([^|\n]*?)\s*\[(f\d+)\]")
 _FIRST_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _MINOR = re.compile(r"\(([\d,]+) minor units?\)")
 
 
 def files(folder: Path) -> list[str]:
-    """The five reports, the dashboard, the summary and results.json, and nothing else."""
+    """The five reports, the dashboard, the summary, results.json and the lists it names, and nothing else."""
     wanted = {f"{task}_report.md" for task in TASKS}
     wanted |= {"integration_health_dashboard.md", "INTEGRATION_SUMMARY.md", "results.json"}
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    wanted |= {task["exceptions"] for task in results["tasks"] if task["exceptions"] is not None}
     there = {path.name for path in folder.iterdir()}
     return [f"{name} is {'missing' if name in wanted else 'too much'}" for name in sorted(wanted ^ there)]
 

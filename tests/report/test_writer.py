@@ -156,7 +156,7 @@ async def test_a_full_disk_does_not_put_earlier_reports_aside(
         raise OSError(28, "No space left on device")
 
     write_reports(record, tmp_path)
-    monkeypatch.setattr("newfuse.report.writer.tempfile.mkstemp", full)
+    monkeypatch.setattr("newfuse.report.placing.tempfile.mkstemp", full)
     before = names(tmp_path)
     assert [] == write_reports(record, tmp_path)
     assert before == names(tmp_path)

@@ -145,6 +145,27 @@ async def test_google_answering_500_fails_the_events_with_its_error(bench):
     assert ["failed", "failed"] == run.dispositions("analytics_events")
 
 
+async def test_an_event_that_is_found_unfit_while_sending_is_counted_as_such_everywhere(bench):
+    run = bench(analytics_events=[event(reference="e1")])
+    await run.call(analytics.send_events)
+    again = run.again({"analytics_events": [event(reference="e1", event_label="other"), event(reference="e2")]})
+    await run_all(again)
+    assert ["rejected", "confirmed"] == again.dispositions("analytics_events")
+    names = ("events_valid", "events_rejected", "data_quality", "events_sent")
+    assert (1, 1, 50.0, 1) == tuple(again.fact(f"analytics.{name}") for name in names)
+
+
+async def test_events_that_google_refuses_to_look_at_are_failed_and_not_blamed_on_the_input(bench):
+    run = bench()
+    await run.job.integration("ga4")  # connecting asks there too
+    run.fault("ga4", "status", status=400, path="/debug/mp/collect")
+    result = await run.call(analytics.send_events)
+    assert ["failed", "failed"] == run.dispositions("analytics_events")
+    assert (2, 0) == (result.data["failed"], run.fact("analytics.events_rejected"))
+    said = "not sent in this run: could not be validated: the vendor refused it: ga4 (HTTP 400)"
+    assert all(entry.reason.startswith(said) for entry in run.entries("analytics_events"))
+
+
 async def test_a_lost_answer_stays_unknown_and_is_not_sent_again(bench):
     run = bench(analytics_events=[event()])
     run.fault("ga4", "commit_then_drop", path="/mp/collect", count=1)

@@ -167,9 +167,26 @@ async def test_a_record_that_the_crm_refuses_does_not_stop_the_others(bench):
         ]
     )
     result = await run.call(crm.sync_contacts)
-    assert ["confirmed", "rejected", "confirmed"] == run.dispositions("customers")
-    assert (2, 1) == (result.data["created"], result.data["rejected"])
-    assert 1 == len(result.data["exceptions"])
+    assert ["confirmed", "failed", "confirmed"] == run.dispositions("customers")
+    assert (2, 1, 0) == (result.data["created"], result.data["failed"], result.data["rejected"])
+    [named] = result.data["exceptions"]
+    assert named["reason"].startswith("the vendor refused it: hubspot: Contact already exists")
+
+
+async def test_a_contact_whose_id_cannot_be_looked_up_is_not_written_by_its_address(bench):
+    run = bench(customers=[{"id": "12345", "data": {"email": "jane.new@example.com"}}, customer("other@example.com")])
+    there = set(run.truth("hubspot")["contacts"])
+    run.fault("hubspot", "status", status=500, path="/crm/v3/objects/contacts/batch/read", count=3)
+    with pytest.raises(VendorError):
+        await run.call(crm.sync_contacts)
+    assert ["failed", "confirmed"] == run.dispositions("customers")
+    assert "its id could not be looked up" in run.entries("customers")[0].reason
+    [new] = [row for id_, row in run.truth("hubspot")["contacts"].items() if id_ not in there]
+    assert "other@example.com" == new["email"]
+    await run.call(crm.sync_contacts)
+    assert ["confirmed", "confirmed"] == run.dispositions("customers")
+    assert "jane.new@example.com" == run.truth("hubspot")["contacts"]["12345"]["email"]
+    assert len(there) + 1 == len(run.truth("hubspot")["contacts"])
 
 
 async def test_reading_back_compares_property_by_property(bench):
@@ -273,3 +290,6 @@ async def test_no_records_are_no_work_and_no_call(bench):
     await run.call(crm.read_back_contacts)
     assert (0, 0) == (result.data["created"], run.calls("hubspot"))
     assert run.fact("crm.data_quality") is None
+    read_back = ("read_back", "matched", "mismatched", "missing")
+    assert [None] * 4 == [run.fact(f"crm.contacts_{name}") for name in read_back]
+    assert [None] == [check.passed for check in run.job.checks if check.name == "CRM read-back"]

@@ -198,6 +198,34 @@ async def test_a_part_of_mailchimp_that_fails_leaves_nothing_pending_and_is_mend
     assert 2 == len(run.truth("mailchimp")["campaigns"])
 
 
+async def test_campaigns_whose_segment_the_vendor_refuses_are_failed_and_say_that_it_did(bench):
+    run = bench(email_campaigns=[campaign()])
+    run.fault("mailchimp", "status", status=400, path="*/segments", method="POST")
+    await run.call(email_marketing.create_segments)
+    [entry] = run.entries("email_campaigns")
+    assert "failed" == entry.disposition.value
+    assert entry.reason.startswith("not sent in this run: its segment could not be made: the vendor refused it: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"path": "*/content", "method": "PUT"}, "a draft was created, but has no content: the vendor refused it: "),
+        ({"path": "*/content", "method": "GET"}, "a draft was prepared, but could not be read back: "),
+        ({"path": "*/actions/schedule", "method": "POST"}, "prepared, but not scheduled: the vendor refused it: "),
+    ],
+)
+async def test_a_draft_that_cannot_be_finished_says_what_is_there_and_what_is_not(bench, fault, reason):
+    run = bench(email_campaigns=[campaign(send_time=soon(days=2))])
+    run.fault("mailchimp", "status", status=400, **fault)
+    for tool in PREPARING:
+        await run.call(tool)
+    [entry] = run.entries("email_campaigns")
+    assert ("failed", reason) == (entry.disposition.value, entry.reason[: len(reason)])
+    passed = [check.passed for check in run.job.checks if check.name.startswith("Unsubscribe")]
+    assert [True if "schedule" in fault["path"] else None] == passed
+
+
 async def test_a_lost_answer_creates_one_campaign(bench):
     run = bench(email_campaigns=[campaign()])
     run.fault("mailchimp", "commit_then_drop", path="/3.0/campaigns", method="POST", count=1)

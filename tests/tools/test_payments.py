@@ -188,11 +188,88 @@ async def test_a_declined_payment_is_failed_with_its_code_and_not_tried_again_in
     assert calls == run.calls("stripe")
 
 
-async def test_an_amount_below_the_vendors_minimum_is_rejected_with_the_vendors_words(bench):
+async def test_a_payment_that_the_vendor_refuses_is_failed_with_the_vendors_words(bench):
     run = bench(payments=[payment(10)])
     await run.call(payments.process_payments)
     [entry] = run.entries("payments")
-    assert ("rejected", "amount_too_small") == (entry.disposition.value, entry.rule)
+    assert ("failed", "amount_too_small") == (entry.disposition.value, entry.rule)
+    assert entry.reason.startswith("the vendor refused it: stripe (HTTP 400): ")
+    calls = run.calls("stripe")
+    await run.call(payments.process_payments)
+    assert calls == run.calls("stripe")  # a refusal is not asked for again in the same run
+
+
+async def test_payments_whose_customers_the_vendor_refuses_are_failed_and_not_blamed_on_the_input(bench):
+    run = bench()
+    run.fault("stripe", "status", status=400, path="/v1/customers")
+    result = await run.call(payments.process_payments)
+    assert ["failed", "failed"] == run.dispositions("payments")
+    assert (0, 2, 0) == tuple(result.data[name] for name in ("succeeded", "failed", "rejected"))
+    said = "not sent in this run: its customer could be neither found nor created: the vendor refused it: stripe"
+    assert all(entry.reason.startswith(said) for entry in run.entries("payments"))
+
+
+async def test_payments_whose_customers_are_in_doubt_are_failed_and_the_tool_says_so(bench):
+    run = bench(payments=[payment(1_000 + index, f"c{index}@example.com") for index in range(30)])
+    run.fault("stripe", "commit_then_drop", path="/v1/customers", method="POST")
+    with pytest.raises(OutcomeUnknown):
+        await run.call(payments.process_payments)
+    assert {"failed"} == set(run.dispositions("payments"))
+    assert "its customer may or may not have been created" in run.entries("payments")[0].reason
+    assert run.calls("stripe") < 60  # the gate was closed
+    assert 30 == run.fact("payments.failed")
+
+
+async def test_a_payment_in_doubt_stays_in_doubt_when_the_vendor_lets_nobody_in(bench):
+    run = bench(payments=[payment()])
+    run.fault("stripe", "commit_then_drop", path="/v1/payment_intents", method="POST", count=3)
+    with pytest.raises(OutcomeUnknown):
+        await run.call(payments.process_payments)
+    run.fault("stripe", "status", status=403, path="/v1/payment_intents", method="POST", count=1)
+    with pytest.raises(VendorError):
+        await run.call(payments.process_payments)
+    assert ["unknown"] == run.dispositions("payments")
+    assert (1, None) == (run.fact("payments.unknown"), run.fact("payments.success_rate"))
+    assert run.fact("payments.success_rate") is None
+
+
+async def test_payments_that_were_never_sent_are_failed_and_only_those_that_were_are_in_doubt(bench):
+    run = bench(payments=[payment(1_000 + index) for index in range(40)])
+    run.fault("stripe", "status", status=500, path="/v1/payment_intents", method="POST")
+    with pytest.raises(VendorError):
+        await run.call(payments.process_payments)
+    in_doubt = run.dispositions("payments").count("unknown")
+    posts = sum(row.method == "POST" and row.path == "/v1/payment_intents" for row in run.server.sandbox.log)
+    assert 0 < in_doubt <= posts
+    assert 40 - in_doubt == run.dispositions("payments").count("failed")
+    assert run.entries("payments")[-1].reason.startswith("not sent in this run: stripe")
+
+
+async def test_an_amount_is_not_measured_while_a_payment_of_its_currency_is_in_doubt(bench):
+    run = bench(payments=[payment(1_000), payment(700, currency="eur"), payment(2_500)])
+    done = run.job.derive(run.job.dataset("payments"), "done", run.entries("payments")[:2])
+    await run.call(payments.process_payments, dataset=done.name)
+    run.fault("stripe", "commit_then_drop", path="/v1/payment_intents", method="POST", count=3)
+    with pytest.raises(OutcomeUnknown):
+        await run.call(payments.process_payments)
+    await run.call(payments.reconcile_payments)
+    assert (None, 3_500, 700) == tuple(
+        run.fact(f"payments.{name}") for name in ("captured_minor.usd", "requested_minor.usd", "captured_minor.eur")
+    )
+    [said] = [note for note in run.job.notes if note.startswith("usd: ")]
+    assert "come to at least (in minor units): authorized 0, captured 1000, refunded 0" in said
+
+
+async def test_amounts_of_payments_that_do_not_exist_are_not_measured_and_nothing_is_reconciled(bench):
+    run = bench()
+    run.fault("stripe", "status", status=400, path="/v1/customers")
+    await run_all(run)
+    names = ("authorized_minor.usd", "captured_minor.usd", "refunded_minor.usd", "read_back", "mismatched")
+    assert [None] * 5 == [run.fact(f"payments.{name}") for name in names]
+    assert 12_998 == run.fact("payments.requested_minor.usd")
+    assert {"Payments reconcile": None, "Payments in the right mode": None, "No card data in records": True} == {
+        check.name: check.passed for check in run.job.checks
+    }
 
 
 async def test_a_live_run_without_a_payment_method_says_that_no_money_was_taken(bench):
@@ -281,6 +358,8 @@ async def test_amounts_that_cannot_be_read_back_are_not_measured(bench):
     with pytest.raises(VendorError):
         await run.call(payments.reconcile_payments)
     assert run.fact("payments.captured_minor.usd") is None
+    assert 1_000 == run.fact("payments.requested_minor.usd")
+    assert [None] == [check.passed for check in run.job.checks if check.name == "Payments reconcile"]
 
 
 async def test_many_payments_of_one_customer_make_one_customer(bench):
