@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Declined,
         EffectConflict,
         EffectError,
+        EffectUndecided,
         EffectUnknown,
         IntegrationDisabled,
         InvalidArguments,
@@ -48,9 +49,10 @@ if TYPE_CHECKING:
         Rejected,
         RetryLater,
         Unavailable,
+        UnreadableAnswer,
         VendorError,
     )
-    from newfuse.http import Cursor, Fault, LinkNext, Offset, PageNumber, RateHeaders, RateLimit
+    from newfuse.http import Cursor, Expect, Fault, LinkNext, Offset, PageNumber, RateHeaders, RateLimit
     from newfuse.integrations import (
         Integration,
         IntegrationRegistry,
@@ -102,6 +104,7 @@ _HOMES = {
         "Declined",
         "EffectConflict",
         "EffectError",
+        "EffectUndecided",
         "EffectUnknown",
         "IntegrationDisabled",
         "InvalidArguments",
@@ -116,9 +119,10 @@ _HOMES = {
         "Rejected",
         "RetryLater",
         "Unavailable",
+        "UnreadableAnswer",
         "VendorError",
     ),
-    "newfuse.http": ("Cursor", "Fault", "LinkNext", "Offset", "PageNumber", "RateHeaders", "RateLimit"),
+    "newfuse.http": ("Cursor", "Expect", "Fault", "LinkNext", "Offset", "PageNumber", "RateHeaders", "RateLimit"),
     "newfuse.integrations": (
         "Integration",
         "IntegrationRegistry",
@@ -157,8 +161,10 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Effect",
     "EffectConflict",
     "EffectError",
+    "EffectUndecided",
     "EffectUnknown",
     "Entry",
+    "Expect",
     "Fault",
     "HeaderKey",
     "Integration",
@@ -196,6 +202,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "ToolFailed",
     "ToolResult",
     "Unavailable",
+    "UnreadableAnswer",
     "VendorError",
     "WriteStatus",
     "action",

@@ -11,10 +11,12 @@ NewFuseError
 ├── EffectError               the ledger would not let a write through
 │   ├── EffectConflict        this reference was used for other contents: give a new one
 │   └── EffectUnknown         nobody can tell whether it happened: settle it, never resend
+│       └── EffectUndecided   left so by an earlier run, and no later one can tell: a person decides
 └── VendorError               the vendor's answer, or the lack of one
     ├── RetryLater            wait, then the same call may succeed
     │   ├── RateLimited       the quota is spent
     │   ├── Unavailable       5xx, or nothing could be sent
+    │   │   └── UnreadableAnswer  what came is not what the vendor says: a gateway's page, another shape
     │   └── CircuitOpen       we stopped asking for a while
     ├── OutcomeUnknown        a write may have been received, and no answer came
     ├── ReconnectNeeded       credentials are wrong or lack a permission
@@ -28,7 +30,7 @@ NewFuseError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from newfuse.redact import redact_text
 
@@ -47,6 +49,12 @@ class NewFuseError(Exception):
         self.for_model = redact_text(for_model)
         self.for_log = redact_text(for_log) if for_log else self.for_model
         super().__init__(self.for_model)
+
+    def advise(self, text: str) -> Self:
+        """Add a sentence that says what to do next; returns the error itself."""
+        self.for_model = f"{self.for_model.rstrip('.')}. {redact_text(text)}"
+        self.for_log = f"{self.for_log.rstrip('.')}. {redact_text(text)}"
+        return self
 
 
 class ConfigurationError(NewFuseError):
@@ -119,7 +127,11 @@ class EffectConflict(EffectError):
 
 
 class EffectUnknown(EffectError):
-    """An earlier attempt may have reached the vendor and cannot be settled by reading back."""
+    """An earlier attempt may have reached the vendor and is not settled."""
+
+
+class EffectUndecided(EffectUnknown):
+    """An earlier run left it unknown, and the vendor cannot be asked: only a person can say whether it happened."""
 
 
 class VendorError(NewFuseError):
@@ -168,6 +180,13 @@ class RateLimited(RetryLater):
 
 class Unavailable(RetryLater):
     """The vendor answered 5xx, or nothing could be sent to it."""
+
+
+class UnreadableAnswer(Unavailable):
+    """An answer came that is not the vendor's: a page of a gateway, a redirect, or another shape than the operation's.
+
+    It says nothing about the request: not that it was refused, not that a list is empty, not that it was carried out.
+    """
 
 
 class CircuitOpen(RetryLater):

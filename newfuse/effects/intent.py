@@ -54,6 +54,7 @@ class Intent:
         kind: write, money or destructive.
         once: How it is kept from happening twice.
         key_lifetime_s: How long the vendor remembers an idempotency key; None where it does not matter.
+        can_be_asked: Whether the vendor can be asked if it happened, by a look-up.
     """
 
     scope: Scope
@@ -62,6 +63,7 @@ class Intent:
     kind: Effect
     once: Once
     key_lifetime_s: float | None = None
+    can_be_asked: bool = False
 
     @property
     def key(self) -> str:
@@ -96,8 +98,9 @@ def _beginning(scope: Scope) -> str:
 def vendor_key(key: str, attempt: int) -> str:
     """Return the idempotency key sent to the vendor.
 
-    A definite failure is final at a vendor that remembers keys (Stripe replays the stored answer,
-    https://docs.stripe.com/api/idempotent_requests), so a later try needs a key of its own.
+    What a vendor that remembers keys has refused is final under that key (Stripe replays the stored answer,
+    https://docs.stripe.com/api/idempotent_requests), so a later try needs a key of its own. After every other failure
+    the old key is used: should the attempt have arrived all the same, the vendor recognises it.
     """
     return f"nf-{key}" if attempt == 1 else f"nf-{key}-{attempt}"
 
@@ -110,7 +113,12 @@ class Verdict(StrEnum):
     DONE = "done"
     """Confirmed earlier with the same contents; nothing to send."""
     CONFLICT = "conflict"
-    """The reference was used for other contents."""
+    """The reference was used for other contents, and that write is settled."""
+    CHANGED = "changed"
+    """The reference was used for other contents, and whether that write happened is not known: it is settled first, as
+    it was recorded. Nothing was recorded now."""
+    UNDECIDED = "undecided"
+    """An earlier run left it unknown and nobody can be asked: a person decides. Nothing was recorded now."""
     SAME = "same"
     """Named before in this very call; what becomes of the first stands for both."""
     UNSETTLED = "unsettled"
@@ -132,7 +140,7 @@ class Standing:
         response: The recorded answer of a confirmed effect.
         message: Why, for people.
         begun_at: When the attempt in doubt was begun (ISO 8601, UTC); None when nothing is in doubt.
-        by_run: The run that confirmed it.
+        by_run: The run that confirmed it, or left it unknown.
     """
 
     verdict: Verdict
@@ -147,9 +155,18 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one intent."""
+    """What became of one intent.
+
+    Attributes:
+        key: The ledger's key.
+        state: What became of it.
+        response: The vendor's answer, as JSON, of a confirmed one.
+        error: Why, of one that is not confirmed.
+        key_spent: The vendor keeps its refusal under the idempotency key, so that a later attempt needs another.
+    """
 
     key: str
     state: State
     response: JSON = None
     error: str | None = None
+    key_spent: bool = False

@@ -162,7 +162,9 @@ class Ledger:
                 return Standing(Verdict.SEND, key, row.attempt + 1, intent.arguments)
             return _conflict(intent, row)
         if row.state == State.FAILED:
-            return Standing(Verdict.SEND, key, row.attempt + 1, intent.arguments)
+            # Other contents never travel under a key that the vendor may have seen with the former ones.
+            attempt = row.attempt if same else row.attempt + 1
+            return Standing(Verdict.SEND, key, attempt, intent.arguments)
         recorded = rows.decode(row.arguments)
         if row.state == State.INTENT and self._is_at_work(row):
             return Standing(Verdict.BUSY, key, row.attempt, recorded, None, "another process is at it")
@@ -170,11 +172,13 @@ class Ledger:
         if intent.once is Once.NATURAL:
             doubt = row.created_at if same else None
             return Standing(Verdict.SEND, key, row.attempt, intent.arguments, begun_at=doubt)
+        why = row.error or "no outcome was recorded"
         if not same:
-            return _conflict(intent, row)
+            return Standing(Verdict.CHANGED, key, row.attempt, recorded, None, why, begun_at=row.created_at)
         if intent.once is Once.KEY and not _forgotten(intent, row.created_at):
             return Standing(Verdict.SEND, key, row.attempt, recorded, begun_at=row.created_at)
-        why = row.error or "no outcome was recorded"
+        if row.state == State.UNKNOWN and not intent.can_be_asked:
+            return Standing(Verdict.UNDECIDED, key, row.attempt, recorded, None, why, row.created_at, row.run_id)
         return Standing(Verdict.UNSETTLED, key, row.attempt, recorded, None, why, begun_at=row.created_at)
 
     def _is_at_work(self, row: Any) -> bool:
@@ -186,7 +190,8 @@ class Ledger:
 def _conflict(intent: Intent, row: Any) -> Standing:
     message = (
         f"reference {_shown(intent.reference)!r} was already used for {intent.scope.integration} "
-        f"{intent.scope.action} with other contents (state: {row.state}); give the new one a reference of its own"
+        f"{intent.scope.action} with other contents, and that was done; nothing was sent. If this is the same one, "
+        "give it its former contents again; only something new takes a reference of its own"
     )
     recorded, response = rows.decode(row.arguments), rows.decode(row.response)
     return Standing(Verdict.CONFLICT, row.key, row.attempt, recorded, response, message)

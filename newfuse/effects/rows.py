@@ -53,6 +53,7 @@ def _recording() -> str:
 def _settling() -> str:
     names = ("state", "response", "error", "settled_at")
     values: list[tuple[Any, Any]] = [(effects.c[name], bindparam(name)) for name in names]
+    values.append((effects.c.attempt, effects.c.attempt + bindparam("spent")))
     settled = update(effects).where(effects.c.key == bindparam("of_key")).ordered_values(*values)
     return str(settled.compile(dialect=_DIALECT))
 
@@ -103,7 +104,7 @@ def record(connection: Connection, rows: Sequence[Row]) -> None:
 
 def settle(connection: Connection, outcomes: Sequence[Outcome], now: str) -> None:
     """Write what became of intents."""
-    rows = [(one.state.value, encode(one.response), one.error, now, one.key) for one in outcomes]
+    rows = [(one.state.value, encode(one.response), one.error, now, int(one.key_spent), one.key) for one in outcomes]
     connection.exec_driver_sql(_SETTLE, rows)
 
 

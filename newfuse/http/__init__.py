@@ -11,7 +11,7 @@ from newfuse.http.context import CALL, CallContext, calling
 from newfuse.http.paginate import Cursor, LinkNext, Offset, PageNumber, Pages
 from newfuse.http.rate_limit import RateHeaders, RateLimit
 from newfuse.http.record import CallRecord, Recorder
-from newfuse.http.response import ApiResponse, Describe, Fault
+from newfuse.http.response import ApiResponse, Describe, Expect, Fault
 from newfuse.http.retry import RetryPolicy
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "CallRecord",
     "Cursor",
     "Describe",
+    "Expect",
     "Fault",
     "LinkNext",
     "MockTransport",

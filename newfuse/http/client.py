@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from newfuse.errors import InvalidArguments
 from newfuse.http.breaker import Breaker, BreakerChange, BreakerPolicy
@@ -19,7 +19,7 @@ from newfuse.http.headers import raw_headers
 from newfuse.http.paginate import Cursor, Offset, PageNumber, Pages, PageStyle
 from newfuse.http.rate_limit import Clock, RateGate, RateLimit, Sleep
 from newfuse.http.record import Recorder
-from newfuse.http.response import ApiResponse, Describe, Masker
+from newfuse.http.response import ApiResponse, Describe, Expect, Masker
 from newfuse.http.retry import SAFE_METHODS, Retrier, RetryPolicy, Safety
 from newfuse.http.send import Call, Sender
 from newfuse.http.session import LOOPBACK, Session
@@ -32,6 +32,24 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, str | int]
 Params = Mapping[str, Any]
+
+
+class ReadOptions(TypedDict, total=False):
+    """What `get` and `head` take beside path and query; see `ApiClient.request`."""
+
+    values: Values | None
+    headers: Mapping[str, str] | None
+    expect: Expect
+
+
+class WriteOptions(ReadOptions, total=False):
+    """What `post`, `put`, `patch` and `delete` take beside the path; see `ApiClient.request`."""
+
+    params: Params | None
+    json: JSON
+    form: Params | None
+    repeatable: bool | None
+
 
 # What stands in records for a URL that came from a vendor's answer: it has no template and may hold values.
 LINK_TEMPLATE = "{link}"
@@ -140,6 +158,7 @@ class ApiClient:
         form: Params | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        expect: Expect = Expect.ANYTHING,
     ) -> ApiResponse:
         """Make one call, repeated where that is safe.
 
@@ -154,6 +173,7 @@ class ApiClient:
             headers: Headers of this call; they win over the configured ones.
             repeatable: Whether repeating it is harmless; by default GET, HEAD and OPTIONS are and for others
                 the call context says so.
+            expect: What the body of a success must be.
 
         Returns:
             The successful answer.
@@ -161,23 +181,37 @@ class ApiClient:
         Raises:
             InvalidArguments: Path, values, params, headers or body cannot be sent; nothing was.
             RetryLater: Rate limit, 5xx or no connection, after the repetitions allowed.
+            UnreadableAnswer: What came was not the vendor's: another body than expected, or a redirect or refusal
+                that is not in the vendor's own form.
             OutcomeUnknown: A write may have been carried out and no answer tells.
             ReconnectNeeded: The credentials are wrong or lack a permission.
             Rejected: The vendor refused the request.
         """
-        return await self._call(method, path, None, values, params, json, form, headers, repeatable)
+        return await self._call(
+            method,
+            path,
+            values=values,
+            params=params,
+            json=json,
+            form=form,
+            headers=headers,
+            repeatable=repeatable,
+            expect=expect,
+        )
 
     async def _call(
         self,
         method: str,
         path: str,
-        link: str | None,
-        values: Values | None,
-        params: Params | None,
-        json: JSON,
-        form: Params | None,
-        headers: Mapping[str, str] | None,
-        repeatable: bool | None,
+        *,
+        link: str | None = None,
+        values: Values | None = None,
+        params: Params | None = None,
+        json: JSON = None,
+        form: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+        expect: Expect = Expect.JSON,
     ) -> ApiResponse:
         method = method.upper()
         content, content_type = _body(json, form)
@@ -215,12 +249,14 @@ class ApiClient:
             content=content,
             safety=safety,
             context=context,
+            expect=expect,
         )
         return await self._retrier.run(lambda number: self._sender.attempt(call, number), safety)
 
     def _locate(self, path: str, values: Values | None) -> tuple[BaseUrl, str, str]:
         if "://" in path.partition("?")[0]:
-            base = next((base for base in self._bases() if base.resolve(path, at=base.url)), None)
+            bases = (self._base, *(base for _, base in self._routes))
+            base = next((base for base in bases if base.resolve(path, at=base.url)), None)
             resolved = base.resolve(path, at=base.url) if base is not None else None
             if base is None or resolved is None:
                 problem = f"leads out of {self.config.base_url}"
@@ -230,86 +266,30 @@ class ApiClient:
         base = next((base for prefix, base in self._routes if template.text.startswith(prefix)), self._base)
         return base, template.fill(values), template.text
 
-    def _bases(self) -> list[BaseUrl]:
-        return [self._base, *(base for _, base in self._routes)]
+    async def get(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> JSON:
+        """GET and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("GET", path, params=params, **options)).body
 
-    async def get(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> JSON:
-        """GET and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("GET", path, None, values, params, None, None, headers, None)).body
-
-    async def head(
-        self,
-        path: str,
-        params: Params | None = None,
-        *,
-        values: Values | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Mapping[str, str]:
+    async def head(self, path: str, params: Params | None = None, **options: Unpack[ReadOptions]) -> Mapping[str, str]:
         """HEAD and return the answer's headers, as it has no body; arguments and errors as for `request`."""
-        return (await self._call("HEAD", path, None, values, params, None, None, headers, None)).headers
+        options["expect"] = Expect.NOTHING
+        return (await self._call("HEAD", path, params=params, **options)).headers
 
-    async def post(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """POST and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("POST", path, None, values, params, json, form, headers, repeatable)).body
+    async def post(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """POST and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("POST", path, **options)).body
 
-    async def put(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """PUT and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PUT", path, None, values, params, json, form, headers, repeatable)).body
+    async def put(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PUT and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PUT", path, **options)).body
 
-    async def patch(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """PATCH and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("PATCH", path, None, values, params, json, form, headers, repeatable)).body
+    async def patch(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """PATCH and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("PATCH", path, **options)).body
 
-    async def delete(
-        self,
-        path: str,
-        *,
-        values: Values | None = None,
-        params: Params | None = None,
-        json: JSON = None,
-        form: Params | None = None,
-        headers: Mapping[str, str] | None = None,
-        repeatable: bool | None = None,
-    ) -> JSON:
-        """DELETE and return the decoded body; arguments and errors as for `request`."""
-        return (await self._call("DELETE", path, None, values, params, json, form, headers, repeatable)).body
+    async def delete(self, path: str, **options: Unpack[WriteOptions]) -> JSON:
+        """DELETE and return the decoded body; arguments and errors as for `request`, but JSON is expected."""
+        return (await self._call("DELETE", path, **options)).body
 
     def pages(
         self,
@@ -324,6 +304,7 @@ class ApiClient:
         total: str | None = None,
         limit: int | None = None,
         headers: Mapping[str, str] | None = None,
+        absent_is_empty: bool = False,
     ) -> Pages:
         """Read a list page by page; nothing is sent before the iteration begins.
 
@@ -338,6 +319,8 @@ class ApiClient:
             total: Dotted path of the number of items the vendor announces.
             limit: Most items to hand out.
             headers: Headers of every page.
+            absent_is_empty: The vendor leaves an empty list out of its answer (Google's JSON does); otherwise an answer
+                without one is unreadable, and no empty list.
 
         Returns:
             An async iterator over the items, which knows afterwards whether the list was complete.
@@ -356,14 +339,32 @@ class ApiClient:
                 query |= step
             else:
                 body = {**json, **step}
-            response = await self._call(method, path, target, values, query, body, None, headers, True)
+            response = await self._call(
+                method,
+                path,
+                link=target,
+                values=values,
+                params=query,
+                json=body,
+                headers=headers,
+                repeatable=True,
+            )
             at = response.url
             return response
 
         resumed = isinstance(style, Cursor) and style.param in {**(params or {}), **(json or {})}
         resumed = resumed or (isinstance(style, Offset) and style.start > 0)
         resumed = resumed or (isinstance(style, PageNumber) and style.start > 1)
-        return Pages(fetch, style, items=items, total=total, limit=limit, resumed=resumed)
+        return Pages(
+            fetch,
+            style,
+            integration=self.integration,
+            items=items,
+            total=total,
+            limit=limit,
+            resumed=resumed,
+            absent_is_empty=absent_is_empty,
+        )
 
 
 def _body(json: JSON, form: Params | None) -> tuple[bytes, bytes | None]:

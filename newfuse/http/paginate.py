@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
+from newfuse.errors import UnreadableAnswer
 from newfuse.http.response import ApiResponse
 from newfuse.types import JSON
 
@@ -214,10 +215,12 @@ class Pages:
         fetch: Fetch,
         style: PageStyle,
         *,
+        integration: str,
         items: str | None,
         total: str | None = None,
         limit: int | None = None,
         resumed: bool = False,
+        absent_is_empty: bool = False,
     ) -> None:
         """Describe the list; `ApiClient.pages` does this."""
         self.complete = False
@@ -227,6 +230,8 @@ class Pages:
         self.pages_read = 0
         self._fetch = fetch
         self._style = style
+        self._integration = integration
+        self._absent_is_empty = absent_is_empty
         self._items_at = items
         self._total_at = total
         self._limit = limit
@@ -276,11 +281,7 @@ class Pages:
             self._end(complete=False, reason="the next page's link leads out of the base URL")
             return
         former = self._page
-        items = dig(response.body, self._items_at) if self._items_at else response.body
-        if items is not None and not isinstance(items, list):
-            self._end(complete=False, reason=f"the answer holds no list at {self._items_at or 'its top'}")
-            return
-        self._page = items or []
+        self._page = self._items(response)
         if self.pages_read and self._page and self._page == former:
             self._end(complete=False, reason="the vendor sent the same page twice")
             return
@@ -292,6 +293,26 @@ class Pages:
             self.total = found if found is not None else self.total
         self._next = self._checked(
             self._style.after(Page(response, self._page, self.pages_read - 1, self._received, self.total))
+        )
+
+    def _items(self, response: ApiResponse) -> list[Any]:
+        """Return the items of a page.
+
+        Raises:
+            UnreadableAnswer: There is no list where one belongs; that is not an empty list.
+        """
+        body = response.body
+        items = dig(body, self._items_at) if self._items_at else body
+        if isinstance(items, list):
+            return items
+        if items is None and self._absent_is_empty and isinstance(body, Mapping):
+            return []
+        self.reason = f"the answer holds no list at {self._items_at or 'its top'}"
+        raise UnreadableAnswer(
+            f"{self.reason}: it is not the list that was asked for",
+            integration=self._integration,
+            status=response.status,
+            request_id=response.request_id,
         )
 
     def _checked(self, step: Next | Stop) -> Next | Stop:

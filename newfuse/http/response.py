@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, TypeAlias
 
 from newfuse.errors import (
@@ -43,6 +44,41 @@ REQUEST_ID_HEADERS = (
     "x-slack-req-id",
     "x-correlation-id",
 )
+
+
+class Expect(Enum):
+    """What the body of a success must be; any other body is not the vendor's word (`UnreadableAnswer`).
+
+    A maintenance page with status 200 is neither an empty list nor a write that was carried out.
+    """
+
+    JSON = "a JSON object or list"
+    """An object or a list; with 204 or 205 (RFC 9110, 15.3.5) nothing."""
+    NOTHING = "no body"
+    """No byte, whatever the status: how many vendors answer a deletion or an action."""
+    ANYTHING = "anything"
+    """Text, files, JSON: the caller judges."""
+
+    def problem(self, status: int, content: bytes, body: Any) -> str | None:
+        """Say what is wrong with a body, without repeating it; None when it is as expected."""
+        if self is Expect.ANYTHING:
+            return None
+        if not content.strip():
+            nothing_is_right = self is Expect.NOTHING or status in {204, 205}
+            return None if nothing_is_right else f"it is empty, where {self.value} was expected"
+        if self is Expect.NOTHING:
+            return f"it holds {_kind(body)}, where {self.value} was expected"
+        if isinstance(body, (Mapping, list)):
+            return None
+        return f"it holds {_kind(body)}, where {self.value} was expected"
+
+
+def _kind(body: JSON | str | None) -> str:
+    if isinstance(body, str):
+        return "an HTML page" if body.lstrip().startswith("<") else "a text"
+    if isinstance(body, Mapping):
+        return "a JSON object"
+    return "a JSON list" if isinstance(body, list) else f"JSON {json.dumps(body)[:10]}"
 
 
 @dataclass(frozen=True, slots=True)

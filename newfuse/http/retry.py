@@ -24,6 +24,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, 9.2.1
 REPEATED_STATUSES = frozenset({500, 502, 503, 504})
 # Statuses given before a request is looked at: they do not tell what became of an earlier attempt.
 UNSETTLING_STATUSES = frozenset({401, 403, 407, 408, 421, 425, 429})
+# Refusals that say by themselves that the request was not acted on, whoever gives them: RFC 9110, 15.5.8 and 15.5.20;
+# RFC 8470, 5.2; RFC 6585, 4.
+REFUSED_UNSEEN = frozenset({407, 421, 425, 429})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +67,9 @@ class Delivery(Enum):
     NOT_RECEIVED = "not_received"
     """It never left, or the vendor refused it before processing."""
     ANSWERED = "answered"
-    """The vendor's final word: it was refused."""
+    """The vendor's final word, in its own form: it was refused."""
     UNCERTAIN = "uncertain"
-    """It may have been carried out."""
+    """It may have been carried out: no answer, a 5xx, or an answer that is not the vendor's."""
 
 
 @dataclass(eq=False)
@@ -212,7 +215,9 @@ class Retrier:
             return False
         if failed.retry is not None:
             return failed.retry
-        return failed.delivery is Delivery.UNCERTAIN and safety is not Safety.ONCE
+        if failed.delivery is Delivery.UNCERTAIN:
+            return safety is not Safety.ONCE
+        return failed.delivery is Delivery.NOT_RECEIVED
 
     @staticmethod
     def _final(failures: list[Failed], safety: Safety) -> VendorError:

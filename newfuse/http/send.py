@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from newfuse.errors import CircuitOpen, InvalidArguments, NewFuseError, RateLimited, Rejected, Unavailable
+from newfuse.errors import CircuitOpen, InvalidArguments, NewFuseError, RateLimited, Unavailable, UnreadableAnswer
 from newfuse.http.rate_limit import MAX_HOLD_S
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.response import (
     ApiResponse,
     Describe,
+    Expect,
     Fault,
     Masker,
     UndecodableError,
@@ -24,7 +25,14 @@ from newfuse.http.response import (
     error_for,
     request_id,
 )
-from newfuse.http.retry import REPEATED_STATUSES, SAFE_METHODS, Delivery, Failed, Safety, parse_retry_after
+from newfuse.http.retry import (
+    REFUSED_UNSEEN,
+    REPEATED_STATUSES,
+    Delivery,
+    Failed,
+    Safety,
+    parse_retry_after,
+)
 from newfuse.http.session import SENDING
 from newfuse.log import logger
 
@@ -60,6 +68,7 @@ class Call:
     content: bytes
     safety: Safety
     context: CallContext
+    expect: Expect
 
 
 class Sender:
@@ -267,72 +276,73 @@ class Sender:
             body = decode(response.content, headers.get("content-type"), response.charset_encoding)
         except UndecodableError as exc:
             if status < 300:
-                record.error = "UndecodableError"
-                error = Unavailable(
-                    f"the answer cannot be read: {exc}",
-                    integration=self._integration,
-                    status=status,
-                    request_id=record.request_id,
-                )
-                raise Failed(error, Delivery.UNCERTAIN, retry=None) from exc
+                raise self._unreadable(f"the answer cannot be read: {exc}", record) from exc
             body = response.text
+        if status < 300 and (problem := call.expect.problem(status, response.content, body)) is not None:
+            raise self._unreadable(f"the answer is not {self._integration}'s: {problem}", record)
         if status < 300 or status == 304:
             return ApiResponse(status, response.headers, body, record.request_id, record.latency_ms, call.url)
         raise self._failure(call, status, headers, body, record)
 
+    def _unreadable(self, said: str, record: CallRecord) -> Failed:
+        error = UnreadableAnswer(
+            said, integration=self._integration, status=record.status, request_id=record.request_id
+        )
+        return Failed(error, Delivery.UNCERTAIN, retry=None)
+
     def _failure(self, call: Call, status: int, headers: Mapping[str, str], body: JSON, record: CallRecord) -> Failed:
         if status < 400:
-            return Failed(self._redirected(call, status, headers, record), Delivery.ANSWERED, retry=False)
-        fault = self._fault(status, headers, body)
+            said = self._redirected(headers)
+            return replace(self._unreadable(said, record), retry=False)
+        fault, is_own = self._fault(status, headers, body)
+        is_foreign = not is_own and status < 500 and status not in REFUSED_UNSEEN
+        if is_foreign and status not in {401, 403}:
+            said = self._foreign(status, body, fault)
+            return replace(self._unreadable(said, record), retry=None if status == 408 else False)
         header_s = parse_retry_after(headers, now=self._wall_clock)
         wait_s = fault.retry_after_s if fault is not None and fault.retry_after_s is not None else header_s
         about: dict[str, Any] = {"integration": self._integration, "request_id": record.request_id}
         about["detail"] = self._masker.detail(body)
         error = error_for(status, fault, retry_after_s=wait_s, **about)
-        refused = status == 429 or (status == 503 and wait_s is not None)
-        if refused and wait_s is not None and status == 429:
+        if status == 429 and wait_s is not None:
             self._gate.hold(wait_s)
-        if refused or (fault is not None and fault.processed is False):
-            delivery = Delivery.NOT_RECEIVED
-        else:
-            delivery = Delivery.UNCERTAIN if status >= 500 else Delivery.ANSWERED
-        retry = fault.retry if fault is not None else None
-        if retry is None:
-            if refused:
-                retry = True
-            elif status not in REPEATED_STATUSES:
-                retry = False
-        elif retry and status == 409:
-            # Stripe's idempotency_key_in_use: an earlier request with this key is still being worked on.
-            delivery = Delivery.UNCERTAIN
-        return Failed(error, delivery, retry, wait_s)
+        delivery = Delivery.UNCERTAIN if is_foreign else _delivery(status, fault)
+        return Failed(error, delivery, _retry(status, fault, call.safety), wait_s)
 
-    def _fault(self, status: int, headers: Mapping[str, str], body: JSON) -> Fault | None:
+    def _fault(self, status: int, headers: Mapping[str, str], body: JSON) -> tuple[Fault | None, bool]:
+        """Return what the answer says, masked, and whether it is in the vendor's own form.
+
+        Where the integration does not say what that form is, any JSON that names an error counts.
+        """
         fault: Fault | None = None
         if self._describe is not None:
             try:
                 fault = self._describe(status, headers, body)
             except Exception:
                 _log.exception("the description of %s's errors failed", self._integration)
+        is_own = fault is not None
         fault = fault or describe(body)
         if fault is None:
-            return None
+            return None, False
+        is_own = is_own or (self._describe is None and not isinstance(body, str))
         code = self._masker.text(str(fault.code)) if fault.code is not None else None
-        return replace(fault, message=self._masker.text(fault.message), code=code)
+        return replace(fault, message=self._masker.text(fault.message), code=code), is_own
 
-    def _redirected(self, call: Call, status: int, headers: Mapping[str, str], record: CallRecord) -> Rejected:
+    def _foreign(self, status: int, body: JSON, fault: Fault | None) -> str:
+        what = "an empty body" if body is None else "a body of another form"
+        said = f" ({fault.message})" if fault is not None else ""
+        return (
+            f"HTTP {status} with {what} than {self._integration}'s refusals have{said}: something on the way may have "
+            "answered, which says nothing about the request"
+        )
+
+    def _redirected(self, headers: Mapping[str, str]) -> str:
         try:
             target = urlsplit(headers.get("location", "")).hostname
         except ValueError:
             target = None
         where = f"to {self._masker.text(target)}" if target else "elsewhere"
-        what = "" if call.method in SAFE_METHODS else "the write was not carried out there; "
-        return Rejected(
-            f"the vendor redirects {where}, which is not followed: {what}correct base_url or the path",
-            integration=self._integration,
-            status=status,
-            request_id=record.request_id,
-        )
+        return f"the answer redirects {where}, which is not followed: correct base_url or the path"
 
     def _write_down(self, record: CallRecord) -> None:
         if self._recorder is None:
@@ -341,6 +351,28 @@ class Sender:
             self._recorder(record)
         except Exception:
             _log.exception("the call recorder failed")
+
+
+def _delivery(status: int, fault: Fault | None) -> Delivery:
+    if status == 429 or (fault is not None and fault.processed is False):
+        return Delivery.NOT_RECEIVED
+    if fault is not None and fault.retry and status == 409:
+        # Stripe's idempotency_key_in_use: an earlier request with this key is still being worked on.
+        return Delivery.UNCERTAIN
+    # 408: the vendor stopped waiting for the rest of a request, and may have acted on what it had.
+    return Delivery.UNCERTAIN if status >= 500 or status == 408 else Delivery.ANSWERED
+
+
+def _retry(status: int, fault: Fault | None, safety: Safety) -> bool | None:
+    """Return what the answer says about repeating: True, False, or None: only if that is safe."""
+    asked = fault.retry if fault is not None else None
+    if asked is not None and not (asked and safety is Safety.ONCE and status >= 500):
+        return asked
+    if status == 429:
+        return True
+    if status in REPEATED_STATUSES or status == 408:
+        return None
+    return False
 
 
 def _tls(response: httpx.Response) -> str | None:

@@ -16,6 +16,7 @@ from newfuse.events import Event, EventBus, EventName
 from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy
 from newfuse.http.context import calling
 from newfuse.http.url import parse_base
+from newfuse.integrations.answers import readable
 from newfuse.integrations.config import IntegrationConfig
 from newfuse.integrations.credentials import find_credentials
 from newfuse.integrations.defaults import process_call_log
@@ -47,7 +48,11 @@ class VendorAccount:
 
     @staticmethod
     def describe_failure(status: int, headers: Mapping[str, str], body: Any) -> Fault | None:  # noqa: ARG004
-        """Read the vendor's own error bodies, in a subclass; None leaves it to the common shapes."""
+        """Read the vendor's own error bodies, in a subclass; None for a body that is not the vendor's.
+
+        Only an answer in the vendor's own form settles whether a write happened. Where a subclass does not say what
+        that form is, any JSON that names an error is taken for it.
+        """
         return None
 
     def __init__(
@@ -195,7 +200,10 @@ class VendorAccount:
 
     async def _check(self, purpose: str) -> None:
         probe = purpose == "health"
-        with calling(action=purpose, repeatable=True, natural=False, probe=probe, idempotency_key=None):
+        with (
+            calling(action=purpose, repeatable=True, natural=False, probe=probe, idempotency_key=None),
+            readable(self.slug, "check"),
+        ):
             await self.check()
 
     async def __aenter__(self) -> Self:
@@ -224,6 +232,11 @@ class VendorAccount:
         """Return where requests go; a vendor whose host depends on the credentials works it out here."""
         return self.config.base_url
 
+    @property
+    def _describes_failures(self) -> bool:
+        """Whether the subclass says what the vendor's own refusals look like."""
+        return type(self).describe_failure is not VendorAccount.describe_failure
+
     def quota(self) -> RateLimit | None:
         """Return how fast this account may be called; a vendor whose limits differ by account says so here."""
         if self.config.calls_per_s is None:
@@ -248,7 +261,7 @@ class VendorAccount:
             retry=self.retry,
             rate_limit=self.quota(),
             idempotency_header=self.idempotency_header,
-            describe=self.describe_failure,
+            describe=self.describe_failure if self._describes_failures else None,
             transport=self._transport,
         )
 

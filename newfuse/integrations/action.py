@@ -20,6 +20,11 @@ _log = logger("integrations")
 _MARK = "__newfuse_action__"
 
 
+SETTLES_AFTER_S = 300.0
+"""When a look-up's "not there" is believed: longer than the longest request with its repetitions (120 s and the last
+one's 30 s, `newfuse.http`) and as long again for a vendor that is slow to carry it out or to show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """What the decorator was told."""
@@ -29,6 +34,8 @@ class Mark:
     lookup: str | None
     batch: str | None
     scopes: tuple[str, ...]
+    mark: str | None = None
+    settles_after_s: float = SETTLES_AFTER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class ActionSpec:
         batch: Name of the parameter whose items are separate records, or None.
         scopes: Permissions the credentials need, in the vendor's words.
         signature: Arguments, text and return type.
+        mark: Name of the parameter that may hold the write's reference, by which the look-up finds it, or None.
+        settles_after_s: Age of an attempt, in seconds, from which the look-up's "not there" is believed.
     """
 
     name: str
@@ -52,6 +61,8 @@ class ActionSpec:
     batch: str | None
     scopes: tuple[str, ...]
     signature: Signature
+    mark: str | None = None
+    settles_after_s: float = SETTLES_AFTER_S
 
     @property
     def description(self) -> str:
@@ -85,6 +96,8 @@ def action(
     lookup: str | None = None,
     batch: str | None = None,
     scopes: tuple[str, ...] | list[str] = (),
+    mark: str | None = None,
+    settles_after_s: float = SETTLES_AFTER_S,
 ) -> Callable[[F], F]:
     """Make an async method of an Integration one of its actions.
 
@@ -96,6 +109,11 @@ def action(
         batch: Name of the list parameter whose items are separate records; the method then returns one
             `ItemResult` per item, in order.
         scopes: Permissions the credentials need, in the vendor's words.
+        mark: Name of a text parameter by which the look-up finds the thing, e.g. a campaign's title. Where a call's
+            mark holds its reference, the look-up comes before the first sending too, so that another store, or a copy
+            of this one, does not do it again.
+        settles_after_s: Age of an attempt from which the look-up's "not there" is believed: the vendor's lag and the
+            longest request, in seconds.
 
     Raises:
         TypeError: The declaration contradicts itself.
@@ -108,12 +126,14 @@ def action(
         raise TypeError(f"effect is one of {', '.join(Effect)}; once is one of {', '.join(Once)}")
     if once == "lookup" and lookup is None:
         raise TypeError("once='lookup' needs lookup=, the method that finds out")
+    if mark is not None and lookup is None:
+        raise TypeError("mark= needs lookup=, the method that finds the thing by it")
     if batch is not None and once != "natural":
         raise TypeError("a batch is sent again whole after a lost answer, so it must be once='natural'")
-    mark = Mark(Effect(effect), Once(once) if once else None, lookup, batch, tuple(scopes))
+    told = Mark(Effect(effect), Once(once) if once else None, lookup, batch, tuple(scopes), mark, settles_after_s)
 
     def decorate(function: F) -> F:
-        setattr(function, _MARK, mark)
+        setattr(function, _MARK, told)
         return function
 
     return decorate
@@ -139,15 +159,26 @@ def read_actions(cls: type) -> dict[str, ActionSpec]:
     specs: dict[str, ActionSpec] = {}
     for name in dir(cls):
         member = getattr(cls, name, None)
-        mark: Mark | None = getattr(member, _MARK, None)
-        if mark is None or member is None:
+        told: Mark | None = getattr(member, _MARK, None)
+        if told is None or member is None:
             continue
         if not inspect.iscoroutinefunction(member):
             raise TypeError(f"{cls.__name__}.{name}: an action is an async method.")
         signature = read_signature(member)
-        if mark.lookup is not None:
-            _check_lookup(cls, name, mark.lookup, member)
-        if mark.batch is not None and mark.batch not in signature.arguments.model_fields:
-            raise TypeError(f"{cls.__name__}.{name}: batch names {mark.batch!r}, which it does not take.")
-        specs[name] = ActionSpec(name, mark.effect, mark.once, mark.lookup, mark.batch, mark.scopes, signature)
+        if told.lookup is not None:
+            _check_lookup(cls, name, told.lookup, member)
+        for word, parameter in (("batch", told.batch), ("mark", told.mark)):
+            if parameter is not None and parameter not in signature.arguments.model_fields:
+                raise TypeError(f"{cls.__name__}.{name}: {word} names {parameter!r}, which it does not take.")
+        specs[name] = ActionSpec(
+            name,
+            told.effect,
+            told.once,
+            told.lookup,
+            told.batch,
+            told.scopes,
+            signature,
+            told.mark,
+            told.settles_after_s,
+        )
     return specs

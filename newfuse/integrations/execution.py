@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 
 from newfuse.effects import Intent, Ledger, Outcome, Scope, Standing, State, Verdict, vendor_key
-from newfuse.errors import EffectConflict, EffectUnknown, NewFuseError, OutcomeUnknown, Rejected
+from newfuse.errors import (
+    Conflict,
+    EffectConflict,
+    EffectUnknown,
+    NewFuseError,
+    OutcomeUnknown,
+    Rejected,
+    UnreadableAnswer,
+)
 from newfuse.http.context import CALL, calling
 from newfuse.integrations.action import ActionSpec
+from newfuse.integrations.answers import readable
 from newfuse.integrations.result import ItemResult, Performed, WriteStatus
+from newfuse.integrations.settlement import (
+    Method,
+    carries_its_mark,
+    is_old_enough,
+    look_up,
+    nobody_can_tell,
+    not_shown,
+    settles,
+)
 from newfuse.redact import redact_text
 from newfuse.types import Once
 
 T = TypeVar("T")
-Method = Callable[..., Awaitable[Any]]
 
 
-async def read(spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> Any:
-    """Run an action that changes nothing."""
-    with calling(action=spec.name, repeatable=True, natural=False, idempotency_key=None):
+async def read(integration: str, spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> Any:
+    """Run an action that changes nothing.
+
+    Raises:
+        UnreadableAnswer: The answer is not what the action returns.
+    """
+    with (
+        calling(action=spec.name, repeatable=True, natural=False, idempotency_key=None),
+        readable(integration, spec.name),
+    ):
         return await method(**arguments)
 
 
@@ -63,111 +87,121 @@ async def write(
         kind=spec.effect,
         once=spec.once,
         key_lifetime_s=key_lifetime_s,
+        can_be_asked=lookup is not None,
     )
     # An interrupted caller must not leave a write without its outcome: what was begun is finished and settled.
-    return await _uninterrupted(_write(ledger, spec, method, arguments, intent, lookup))
+    return await _uninterrupted(_Write(ledger, spec, method, lookup).run(intent, arguments))
 
 
-async def _write(
-    ledger: Ledger,
-    spec: ActionSpec,
-    method: Method,
-    arguments: dict[str, Any],
-    intent: Intent,
-    lookup: Method | None,
-) -> Performed:
-    about = _about()
-    [standing] = await ledger.begin([intent], **about)
-    key = standing.key
-    if standing.verdict is Verdict.DONE:
-        return Performed(WriteStatus.SKIPPED, key, spec.revive(standing.response))
-    if standing.verdict is Verdict.CONFLICT:
-        return Performed(WriteStatus.FAILED, key, error=EffectConflict(standing.message))
-    if standing.verdict is Verdict.BUSY:
-        return Performed(WriteStatus.UNKNOWN, key, error=EffectUnknown("another process is still at this write"))
-    if standing.verdict is Verdict.UNSETTLED:
-        async with _never_left_open(ledger, [key]):
-            found = await _look_up(spec, lookup, arguments, standing)
-            if found is None:
-                await ledger.retake(intent, standing, **about)
-        if found is not None:
-            failed = isinstance(found, NewFuseError)
-            performed = (
-                Performed(WriteStatus.UNKNOWN, key, error=found)
-                if failed
-                else Performed(WriteStatus.CONFIRMED, key, found)
-            )
-            await ledger.settle([_outcome(performed)])
-            return performed
-        standing = replace(standing, begun_at=None)  # no doubt is left
-    async with _never_left_open(ledger, [key]):
-        sent = arguments
-        if spec.once is Once.KEY and standing.begun_at is not None:
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write on its way: how it is sent, and how the vendor is asked whether it happened."""
+
+    ledger: Ledger
+    spec: ActionSpec
+    method: Method
+    lookup: Method | None
+
+    async def run(self, intent: Intent, arguments: dict[str, Any]) -> Performed:
+        [standing] = await self.ledger.begin([intent], **_about())
+        key = standing.key
+        if standing.verdict is Verdict.DONE:
+            return Performed(WriteStatus.SKIPPED, key, self.spec.revive(standing.response))
+        if standing.verdict is Verdict.CONFLICT:
+            return Performed(WriteStatus.FAILED, key, error=EffectConflict(standing.message))
+        if standing.verdict is Verdict.BUSY:
+            return Performed(WriteStatus.UNKNOWN, key, error=EffectUnknown("another process is still at this write"))
+        if standing.verdict is Verdict.UNDECIDED:
+            return Performed(WriteStatus.UNKNOWN, key, error=nobody_can_tell(intent, self.spec, standing))
+        if standing.verdict is Verdict.CHANGED:
+            return await self._settle_former(intent, arguments, standing)
+        async with _never_left_open(self.ledger, [key]):
+            performed = await self._settle(intent, arguments, standing)
+        # What is still in doubt keeps the reason it had at first, so that it does not grow with every run.
+        why = standing.message if standing.verdict is Verdict.UNSETTLED else None
+        await self.ledger.settle([_outcome(performed, self.spec, why=why)])
+        return performed
+
+    async def _settle_former(self, intent: Intent, arguments: dict[str, Any], standing: Standing) -> Performed:
+        """Settle what was begun under the same reference with other contents, as it was recorded, then see anew."""
+        former = replace(intent, arguments=standing.arguments)
+        found = await self.run(former, self._recorded(standing))
+        if found.status is not WriteStatus.UNKNOWN or found.error is None:
+            return await self.run(intent, arguments)
+        error = EffectUnknown(
+            f"a {self.spec.name} with this reference and other contents was begun, and it is not known whether it "
+            f"happened; this one waits until that is settled ({found.error.for_model})"
+        )
+        return Performed(WriteStatus.UNKNOWN, found.key, error=error)
+
+    async def _settle(self, intent: Intent, arguments: dict[str, Any], standing: Standing) -> Performed:
+        """Find out whether it has happened, where that is in doubt, and send it unless it has or may have."""
+        unsettled = standing.verdict is Verdict.UNSETTLED
+        if self.lookup is None and unsettled:
+            return Performed(WriteStatus.UNKNOWN, standing.key, error=nobody_can_tell(intent, self.spec, standing))
+        if self.lookup is not None and (unsettled or carries_its_mark(self.spec, intent, arguments)):
+            found = await look_up(intent, self.spec, self.lookup, arguments)
+            if isinstance(found, NewFuseError):
+                # What is not in doubt was not sent.
+                status = WriteStatus.UNKNOWN if unsettled else WriteStatus.FAILED
+                return Performed(status, standing.key, error=found)
+            if found is not None:
+                return Performed(WriteStatus.CONFIRMED, standing.key, found)
+            if unsettled and not is_old_enough(standing.begun_at, self.spec):
+                error = EffectUnknown(f"an earlier {self.spec.name} may have happened ({standing.message})")
+                error.advise(not_shown(self.spec, standing.begun_at))
+                return Performed(WriteStatus.UNKNOWN, standing.key, error=error)
+        if not unsettled:
+            return await self._send(intent, arguments, standing)
+        await self.ledger.retake(intent, standing, **_about())
+        sent = await self._send(intent, arguments, replace(standing, begun_at=None))  # no doubt is left
+        if self.lookup is not None and isinstance(sent.error, Conflict):
+            # It exists all the same: the look-up was answered by somebody who did not know.
+            found = await look_up(intent, self.spec, self.lookup, arguments)
+            if found is not None and not isinstance(found, NewFuseError):
+                return Performed(WriteStatus.CONFIRMED, standing.key, found)
+        return sent
+
+    async def _send(self, intent: Intent, arguments: dict[str, Any], standing: Standing) -> Performed:
+        by_key = self.spec.once is Once.KEY
+        if by_key and standing.begun_at is not None:
             # The vendor compares what comes under a key it knows: send what was recorded, in the recorded order.
-            sent = spec.signature.arguments.model_validate(standing.arguments).__dict__
-        performed = await _send(spec, method, sent, standing)
-        if performed.status is WriteStatus.UNKNOWN and lookup is not None:
-            performed = await _settle_by_look_up(spec, lookup, arguments, performed, standing)
-    await ledger.settle([_outcome(performed)])
-    return performed
+            arguments = self._recorded(standing)
+        natural = self.spec.once is Once.NATURAL
+        with calling(
+            action=self.spec.name,
+            repeatable=natural,
+            natural=natural,
+            idempotency_key=vendor_key(standing.key, standing.attempt) if by_key else None,
+        ):
+            performed = await self._answer(intent, arguments, standing)
+        if performed.status is not WriteStatus.UNKNOWN or self.lookup is None:
+            return performed
+        found = await look_up(intent, self.spec, self.lookup, arguments)
+        if found is not None and not isinstance(found, NewFuseError):
+            return Performed(WriteStatus.CONFIRMED, standing.key, found)
+        assert performed.error is not None
+        performed.error.advise(not_shown(self.spec, standing.begun_at))
+        return performed
 
-
-async def _send(spec: ActionSpec, method: Method, arguments: dict[str, Any], standing: Standing) -> Performed:
-    once_by_key = spec.once is Once.KEY
-    with calling(
-        action=spec.name,
-        repeatable=spec.once is Once.NATURAL,
-        natural=spec.once is Once.NATURAL,
-        idempotency_key=vendor_key(standing.key, standing.attempt) if once_by_key else None,
-    ):
+    async def _answer(self, intent: Intent, arguments: dict[str, Any], standing: Standing) -> Performed:
         try:
-            value = await method(**arguments)
-        except (OutcomeUnknown, EffectUnknown) as exc:
+            with readable(intent.scope.integration, self.spec.name):
+                value = await self.method(**arguments)
+        except (OutcomeUnknown, EffectUnknown, UnreadableAnswer) as exc:
             return Performed(WriteStatus.UNKNOWN, standing.key, error=exc)
         except NewFuseError as exc:
-            if standing.begun_at is not None and not _settles(exc):
-                return Performed(WriteStatus.UNKNOWN, standing.key, error=exc)
-            return Performed(WriteStatus.FAILED, standing.key, error=exc)
+            in_doubt = standing.begun_at is not None and not settles(exc)
+            return Performed(WriteStatus.UNKNOWN if in_doubt else WriteStatus.FAILED, standing.key, error=exc)
         except Exception as exc:  # a fault of ours after the request may have left: nobody can tell
-            error = EffectUnknown(f"{spec.name} broke off: {type(exc).__name__}")
+            error = EffectUnknown(f"{self.spec.name} broke off: {type(exc).__name__}")
             error.__cause__ = exc
             return Performed(WriteStatus.UNKNOWN, standing.key, error=error)
-    return Performed(WriteStatus.CONFIRMED, standing.key, value)
+        return Performed(WriteStatus.CONFIRMED, standing.key, value)
 
-
-async def _look_up(spec: ActionSpec, lookup: Method | None, arguments: dict[str, Any], standing: Standing) -> Any:
-    if lookup is None:
-        return EffectUnknown(
-            f"an earlier {spec.name} may have happened ({standing.message}) and the vendor cannot be asked; "
-            "it is not sent again"
-        )
-    with calling(action=lookup.__name__, repeatable=True, natural=False, idempotency_key=None):
-        try:
-            return await lookup(**arguments)
-        except NewFuseError as exc:
-            return exc
-        except Exception as exc:
-            error = EffectUnknown(f"{spec.name} may have happened, and looking it up broke off: {type(exc).__name__}")
-            error.__cause__ = exc
-            return error
-
-
-def _settles(error: NewFuseError) -> bool:
-    """Say whether the failure of a repetition tells what became of the attempt in doubt before it.
-
-    A refusal does: a vendor that knows the key repeats its answer, and what it refuses now has not happened. That it
-    cannot be reached, lets nobody in, or complains of the key itself says nothing.
-    """
-    return isinstance(error, Rejected) and "idempotency" not in (error.code or "").lower()
-
-
-async def _settle_by_look_up(
-    spec: ActionSpec, lookup: Method, arguments: dict[str, Any], performed: Performed, standing: Standing
-) -> Performed:
-    found = await _look_up(spec, lookup, arguments, standing)
-    if found is None or isinstance(found, NewFuseError):
-        return performed  # not seen yet is not proof that it did not happen: a later run asks again
-    return Performed(WriteStatus.CONFIRMED, performed.key, found)
+    def _recorded(self, standing: Standing) -> dict[str, Any]:
+        recorded: dict[str, Any] = self.spec.signature.arguments.model_validate(standing.arguments).__dict__
+        return recorded
 
 
 async def write_batch(
@@ -220,20 +254,24 @@ async def _write_batch(
     sent: dict[str, Performed] = {}
     if to_send:
         async with _never_left_open(ledger, [standings[index].key for index in to_send]):
-            answers = await _send_batch(spec, method, {**arguments, spec.batch: [items[index] for index in to_send]})
+            asked = {**arguments, spec.batch: [items[index] for index in to_send]}
+            answers = await _send_batch(scope.integration, spec, method, asked)
             for index, answer in zip(to_send, answers, strict=True):
                 standing = standings[index]
                 sent[standing.key] = _answer_as_result(answer, standing)
-        await ledger.settle([_outcome(done) for done in sent.values()])
+        await ledger.settle([_outcome(done, spec) for done in sent.values()])
     return [_result(spec, standing, sent) for standing in standings]
 
 
-async def _send_batch(spec: ActionSpec, method: Method, arguments: dict[str, Any]) -> list[ItemResult]:
+async def _send_batch(
+    integration: str, spec: ActionSpec, method: Method, arguments: dict[str, Any]
+) -> list[ItemResult]:
     assert spec.batch is not None
     count = len(arguments[spec.batch])
     with calling(action=spec.name, repeatable=True, natural=True, idempotency_key=None):
         try:
-            answers: list[ItemResult] = await method(**arguments)
+            with readable(integration, spec.name):
+                answers: list[ItemResult] = await method(**arguments)
         except NewFuseError as exc:
             return [ItemResult(error=exc)] * count
         except Exception as exc:
@@ -262,15 +300,18 @@ def _result(spec: ActionSpec, standing: Standing, sent: dict[str, Performed]) ->
 def _answer_as_result(answer: ItemResult, standing: Standing) -> Performed:
     if answer.error is None:
         return Performed(WriteStatus.CONFIRMED, standing.key, answer.value)
-    unknown = isinstance(answer.error, (OutcomeUnknown, EffectUnknown))
-    unknown = unknown or (standing.begun_at is not None and not _settles(answer.error))
+    unknown = isinstance(answer.error, (OutcomeUnknown, EffectUnknown, UnreadableAnswer))
+    unknown = unknown or (standing.begun_at is not None and not settles(answer.error))
     return Performed(WriteStatus.UNKNOWN if unknown else WriteStatus.FAILED, standing.key, error=answer.error)
 
 
-def _outcome(performed: Performed) -> Outcome:
+def _outcome(performed: Performed, spec: ActionSpec, *, why: str | None = None) -> Outcome:
     error = redact_text(performed.error.for_log) if performed.error is not None else None
+    if performed.status is WriteStatus.UNKNOWN and why is not None:
+        error = why
     value = to_jsonable_python(performed.value, serialize_unknown=True)  # a done write must be recorded as done
-    return Outcome(performed.key, State(performed.status.value), value, error)
+    spent = spec.once is Once.KEY and performed.status is WriteStatus.FAILED and isinstance(performed.error, Rejected)
+    return Outcome(performed.key, State(performed.status.value), value, error, key_spent=spent)
 
 
 def _about() -> dict[str, str | None]:

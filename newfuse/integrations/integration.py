@@ -113,7 +113,7 @@ class Integration(VendorAccount):
         """
         spec, arguments = self._ready(action, params)
         if spec.effect is Effect.READ:
-            return await execution.read(spec, getattr(self, action), arguments)
+            return await execution.read(self.slug, spec, getattr(self, action), arguments)
         if spec.batch is not None:
             items = arguments[spec.batch]
             references = [f"{reference}:{index}" for index in range(len(items))] if reference is not None else None

@@ -37,7 +37,7 @@ async def send(scheme, credentials, path="/v1/x", base_url="http://vendor.test",
 
     def handle(request):
         seen.append(request)
-        return httpx.Response(200)
+        return httpx.Response(200, json={})
 
     transport = httpx.MockTransport(handle)
     auth = scheme.build(credentials)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from newfuse.effects import Ledger
 from newfuse.sandbox import SandboxServer
 from newfuse.store import Store
+from newfuse.store.schema import effects
 
 
 class Clock:
@@ -37,3 +40,14 @@ async def ledger() -> AsyncIterator[Ledger]:
     store = Store(None)
     yield Ledger(store)
     await store.close()
+
+
+@pytest.fixture
+def age(ledger: Ledger) -> Callable[..., Awaitable[None]]:
+    """Let every effect of the ledger have been begun so long ago: `await age(minutes=6)`."""
+
+    async def make_older(minutes: float) -> None:
+        begun_at = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+        await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=begun_at)))
+
+    return make_older

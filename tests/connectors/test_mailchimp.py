@@ -26,6 +26,7 @@ from newfuse.errors import (
     OutcomeUnknown,
     Rejected,
     Unavailable,
+    UnreadableAnswer,
 )
 from newfuse.http import CallRecord, RetryPolicy
 from newfuse.integrations import WriteStatus
@@ -132,10 +133,10 @@ async def test_a_base_url_replaces_the_data_centre(wire: Wire, ledger: Ledger):
         base_url="http://127.0.0.1:1/mailchimp",
         ledger=ledger,
         recorder=lambda _: None,
-        transport=httpx.MockTransport(lambda request: httpx.Response(200, json={"url": str(request.url)})),
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, json={"health_status": str(request.url)})),
     )
     async with mailchimp:
-        assert {"url": "http://127.0.0.1:1/mailchimp/3.0/ping"} == await mailchimp.execute("ping")
+        assert {"health_status": "http://127.0.0.1:1/mailchimp/3.0/ping"} == await mailchimp.execute("ping")
 
 
 async def test_a_wrong_key_is_refused_without_showing_it(server: SandboxServer, ledger: Ledger):
@@ -261,7 +262,7 @@ async def test_members_on_the_list_are_left_alone_when_asked_to(mailchimp: Mailc
 
 
 async def test_a_member_that_the_answer_leaves_out_is_unknown(ledger: Ledger):
-    empty = {"new_members": [], "updated_members": [], "errors": []}
+    empty = {"health_status": "fine", "new_members": [], "updated_members": [], "errors": []}
     mailchimp = Mailchimp(
         api_key=KEY,
         ledger=ledger,
@@ -310,7 +311,7 @@ async def test_a_list_that_ends_early_is_a_failure_and_not_a_short_list(ledger: 
 
     def answer(request: httpx.Request) -> httpx.Response:
         first = request.url.params.get("offset") == "0"
-        return httpx.Response(200, json={"members": [row] if first else [], "total_items": 5})
+        return httpx.Response(200, json={"health_status": "fine", "members": [row] if first else [], "total_items": 5})
 
     async with Mailchimp(
         api_key=KEY, ledger=ledger, recorder=lambda _: None, transport=httpx.MockTransport(answer)
@@ -416,12 +417,15 @@ async def test_a_campaign_whose_answer_was_lost_is_found_by_its_title(mailchimp:
 
 
 async def test_a_campaign_that_never_arrived_is_created_by_a_later_try(
-    mailchimp: Mailchimp, fail: Any, truth: Any, calls: list[CallRecord]
+    mailchimp: Mailchimp, fail: Any, truth: Any, calls: list[CallRecord], age: Any
 ):
     fail(kind="reset", method="POST", count=1)
     lost = await mailchimp.perform("create_campaign", CAMPAIGN, reference="run-1")
     assert WriteStatus.UNKNOWN == lost.status
     assert 1 == sum(call.method == "POST" for call in calls)  # never sent again blindly
+    soon = await mailchimp.perform("create_campaign", CAMPAIGN, reference="run-1")
+    assert WriteStatus.UNKNOWN == soon.status  # not there yet is no proof
+    await age(minutes=6)
     again = await mailchimp.perform("create_campaign", CAMPAIGN, reference="run-1")
     assert WriteStatus.CONFIRMED == again.status
     assert [again.value.id] == list(truth()["campaigns"])
@@ -529,7 +533,7 @@ async def test_an_answer_without_a_problem_document_is_still_an_error(ledger: Le
         recorder=lambda _: None,
         transport=httpx.MockTransport(lambda _: httpx.Response(400, text="<html>Bad</html>")),
     )
-    with pytest.raises(Rejected) as refused:
+    with pytest.raises(UnreadableAnswer) as refused:
         await mailchimp.connect()
     assert "html" not in refused.value.for_model
 

@@ -30,6 +30,7 @@ from newfuse.sandbox.stripe import Stripe as StripeSandbox
 from newfuse.store import Store
 
 KEY = SANDBOX_CREDENTIALS["stripe"]["api_key"]
+BALANCE = {"available": [], "pending": [], "livemode": False}  # connecting reads it
 PAID = {"amount": 2999, "currency": "usd", "confirm": True, "payment_method": "pm_card_visa"}
 HELD = {**PAID, "capture_method": "manual"}
 
@@ -131,7 +132,7 @@ async def test_a_confirmed_payment_allows_no_redirect_without_a_place_to_come_ba
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request)
-        row = {"id": "pi_1", "status": "succeeded", "amount": 2999, "currency": "usd", "created": 1}
+        row = {**BALANCE, "id": "pi_1", "status": "succeeded", "amount": 2999, "currency": "usd", "created": 1}
         return httpx.Response(200, json=row)
 
     async with Stripe(
@@ -275,7 +276,7 @@ async def test_the_seeded_payment_is_found_by_search_and_by_customer(stripe: Str
 
 async def test_a_deleted_customer_is_said_to_be_deleted(ledger: Ledger):
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"id": "cus_1", "object": "customer", "deleted": True})
+        return httpx.Response(200, json={**BALANCE, "id": "cus_1", "object": "customer", "deleted": True})
 
     async with Stripe(
         api_key=KEY, ledger=ledger, recorder=lambda _: None, transport=httpx.MockTransport(answer)
@@ -486,7 +487,7 @@ async def test_what_stripe_says_about_repeating_is_done(
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json={})
+            return httpx.Response(200, json=BALANCE)
         keys.append(request.headers.get("idempotency-key"))
         return httpx.Response(status, json={"error": error}, headers=headers)
 
@@ -503,7 +504,7 @@ async def test_what_stripe_says_about_repeating_is_done(
 async def test_a_key_used_for_another_request_is_a_rejection_that_names_it(stripe: Stripe, ledger: Ledger):
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json={})
+            return httpx.Response(200, json=BALANCE)
         return httpx.Response(400, json={"error": {"type": "idempotency_error", "message": "used for another"}})
 
     async with Stripe(

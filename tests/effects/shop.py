@@ -96,8 +96,21 @@ class Shop(Integration):
 
     async def found_booking(self, name: str) -> Receipt | None:
         """Find a booking."""
-        booked = await self.api.get("/booked", params={"name": name})
-        return Receipt.model_validate(booked) if booked else None
+        booked = (await self.api.get("/booked", params={"name": name}))["bookings"]
+        return Receipt.model_validate(booked[0]) if booked else None
+
+    @action(effect="write", once="lookup", lookup="found_poster", mark="title")
+    async def put_up(self, title: str) -> Receipt:
+        """Put up a poster.
+
+        Args:
+            title: What it says; it may hold a reference.
+        """
+        return Receipt.model_validate(await self.api.post("/book", json={"name": title}))
+
+    async def found_poster(self, title: str) -> Receipt | None:
+        """Find a poster."""
+        return await self.found_booking(title)
 
     @action(effect="write", once="none")
     async def mail(self, to: str) -> Receipt:
@@ -130,7 +143,7 @@ class Vendor:
         if what == "booked":
             name = request.url.params["name"]
             found = any(line["what"] == "book" and line["body"]["name"] == name for line in self.arrived())
-            return httpx.Response(200, json={"id": f"b-{name}", "what": "book"} if found else None)
+            return httpx.Response(200, json={"bookings": [{"id": f"b-{name}", "what": "book"}] if found else []})
         if self.killed == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         body = json.loads(request.content)

@@ -110,7 +110,7 @@ async def test_a_refused_call_is_recorded_as_not_sent(vendor):
         with pytest.raises(CircuitOpen):
             await api.get("/v1/x")
         assert BreakerState.OPEN is api.breaker.state
-        shop.answers = [httpx.Response(200)]
+        shop.answers = [httpx.Response(200, json={})]
         shop.clock.now += 30
         await api.get("/v1/x")
         assert BreakerState.CLOSED is api.breaker.state
@@ -124,7 +124,7 @@ async def test_a_health_call_is_sent_through_an_open_circuit_and_leaves_it_open(
     async with shop.client(retry=ONCE, breaker=BreakerPolicy(failures=1)) as api:
         with pytest.raises(Unavailable):
             await api.get("/v1/x")
-        shop.answers = [httpx.Response(200)]
+        shop.answers = [httpx.Response(200, json={})]
         with calling(probe=True):
             await api.get("/v1/health")
         assert BreakerState.OPEN is api.breaker.state
@@ -132,7 +132,7 @@ async def test_a_health_call_is_sent_through_an_open_circuit_and_leaves_it_open(
 
 
 async def test_4xx_never_opens_it(vendor):
-    shop = vendor(httpx.Response(404))
+    shop = vendor(httpx.Response(404, json={"message": "no such thing"}))
     async with shop.client(retry=ONCE, breaker=BreakerPolicy(failures=2)) as api:
         for _ in range(5):
             with pytest.raises(NotFound):

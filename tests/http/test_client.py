@@ -31,7 +31,7 @@ from newfuse.errors import (
     Unavailable,
     VendorError,
 )
-from newfuse.http import CALL, ApiConfig, Fault, RetryPolicy, calling
+from newfuse.http import CALL, ApiConfig, Expect, Fault, RetryPolicy, calling
 from newfuse.http.response import describe
 
 ONCE = RetryPolicy(attempts=1)
@@ -146,11 +146,12 @@ def typed(content_type: str, content: bytes) -> httpx.Response:
 async def test_bodies_are_decoded_by_their_type(vendor, answer, body):
     shop = vendor(answer)
     async with shop.client() as api:
-        assert body == await api.get("/x")
+        assert body == await api.get("/x", expect=Expect.ANYTHING)
 
 
 async def test_request_returns_the_whole_answer_and_head_its_headers(vendor):
-    shop = vendor(httpx.Response(201, json={}, headers={"Request-Id": "req_9", "X-Total": "7"}))
+    headers = {"Request-Id": "req_9", "X-Total": "7"}
+    shop = vendor(httpx.Response(201, json={}, headers=headers), httpx.Response(200, headers=headers))
     async with shop.client() as api:
         answer = await api.request("post", "/x")
         headers = await api.head("/x")
@@ -201,7 +202,7 @@ async def test_a_connectors_description_names_what_exists_already_and_its_mistak
             await api.post("/x")
     assert "12345" == caught.value.existing_id
     async with shop.client(describe=lambda *_: 1 / 0) as api:
-        with pytest.raises(Conflict, match="Contact already exists"):
+        with pytest.raises(OutcomeUnknown, match="Contact already exists"):  # nobody can say whose words these are
             await api.post("/x")
 
 

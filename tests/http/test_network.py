@@ -224,7 +224,7 @@ def test_a_loop_that_was_closed_without_ceremony_leaves_a_client_that_goes_on():
     api = ApiClient(
         ApiConfig(base_url="http://vendor.test"),
         integration="shop",
-        transport=httpx.MockTransport(lambda request: httpx.Response(200)),
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, json={})),
     )
 
     async def run():

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from newfuse.errors import Unavailable
+from newfuse.errors import Unavailable, UnreadableAnswer
 from newfuse.http import ApiClient, ApiConfig, Cursor, LinkNext, Offset, PageNumber, RetryPolicy
 from newfuse.http.paginate import header_links
 
@@ -206,12 +206,34 @@ async def test_more_without_a_cursor_is_not_complete():
     assert not pages.complete
 
 
-async def test_an_answer_without_a_list_is_not_an_empty_one():
-    shop = Shop(lambda r: httpx.Response(200, json={"results": {"oops": 1}}))
+NOT_THE_LIST = [
+    httpx.Response(200, json={"results": {"oops": 1}}),
+    httpx.Response(200, json={"results": None}),
+    httpx.Response(200, json={}),
+    httpx.Response(200, json=[]),
+    httpx.Response(200, content=b"null", headers={"Content-Type": "application/json"}),
+    httpx.Response(200, html="<html>Back soon</html>"),
+    httpx.Response(200),
+    httpx.Response(204),
+]
+
+
+@pytest.mark.parametrize("answer", NOT_THE_LIST, ids=lambda answer: answer.text or str(answer.status_code))
+async def test_an_answer_without_a_list_is_unreadable_and_not_an_empty_list(answer):
+    shop = Shop(lambda r: httpx.Response(answer.status_code, headers=answer.headers, content=answer.content))
     async with shop.client() as api:
         pages = api.pages("/rows", style=PageNumber(), items="results")
+        with pytest.raises(UnreadableAnswer):
+            await pages.collect()
+    assert not pages.complete
+
+
+async def test_only_where_the_vendor_leaves_empty_lists_out_is_an_absent_list_empty():
+    shop = Shop(lambda r: httpx.Response(200, json={}))
+    async with shop.client() as api:
+        pages = api.pages("/rows", style=PageNumber(), items="results", absent_is_empty=True)
         assert [] == await pages.collect()
-    assert (False, "the answer holds no list at results") == (pages.complete, pages.reason)
+    assert pages.complete
 
 
 async def read_into(read, pages):

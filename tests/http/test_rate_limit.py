@@ -186,7 +186,7 @@ def test_a_gate_serves_another_loop_after_the_first():
 
 
 async def test_a_retry_after_holds_the_other_calls_of_the_account_too(vendor):
-    shop = vendor(httpx.Response(429, headers={"Retry-After": "8"}), httpx.Response(200))
+    shop = vendor(httpx.Response(429, headers={"Retry-After": "8"}), httpx.Response(200, json={}))
     async with shop.client(retry=RetryPolicy(attempts=1)) as api:
         with pytest.raises(RateLimited):
             await api.get("/v1/x")
@@ -197,7 +197,7 @@ async def test_a_retry_after_holds_the_other_calls_of_the_account_too(vendor):
 
 async def test_a_quota_spent_for_longer_than_a_minute_is_told_and_not_waited_for(vendor):
     headers = RateHeaders(remaining="x-rate-limit-remaining", reset="x-rate-limit-reset", unit="epoch_seconds")
-    spent = httpx.Response(200, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": "1900"})
+    spent = httpx.Response(200, json={}, headers={"x-rate-limit-remaining": "0", "x-rate-limit-reset": "1900"})
     shop = vendor(spent)
     limit = RateLimit(calls=1e6, headers=headers)
     async with shop.client(rate_limit=limit, wall_clock=lambda: 1000.0) as api:

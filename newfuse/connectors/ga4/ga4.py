@@ -18,6 +18,7 @@ from newfuse import (
     ByPath,
     CredentialField,
     CustomAuth,
+    Expect,
     Fault,
     Integration,
     IntegrationType,
@@ -126,7 +127,9 @@ class GA4(Integration):
         if {"property_id", "access_token"} <= found.keys():
             # `fields` keeps the answer down to its name: the whole of it holds some hundred kilobytes.
             params = {"fields": "name"}
-            await self.api.get("/v1beta/properties/{property_id}/metadata", values=self._property(), params=params)
+            path = "/v1beta/properties/{property_id}/metadata"
+            answer = await self.api.get(path, values=self._property(), params=params)
+            str(answer["name"])  # without which the answer is not the property's
 
     # --- Measurement Protocol -----------------------------------------------------------------------------------
 
@@ -218,12 +221,12 @@ class GA4(Integration):
                 description=row.get("description", ""),
                 validation_code=row.get("validationCode"),
             )
-            for row in (answer or {}).get("validationMessages") or []
+            for row in answer["validationMessages"]
         ]
 
     async def _collect(self, body: Mapping[str, Any]) -> Handed:
         # https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference
-        await self.api.post("/mp/collect", json=body)
+        await self.api.post("/mp/collect", json=body, expect=Expect.NOTHING)
         return Handed(events=len(body["events"]))
 
     # --- Data API -----------------------------------------------------------------------------------------------
@@ -289,8 +292,8 @@ class GA4(Integration):
         # https://developers.google.com/analytics/devguides/reporting/data/v1/rest/v1beta/properties/getMetadata
         answer = await self.api.get("/v1beta/properties/{property_id}/metadata", values=self._property())
         return ReportFields(
-            dimensions=[row["apiName"] for row in answer.get("dimensions") or []],
-            metrics=[row["apiName"] for row in answer.get("metrics") or []],
+            dimensions=[row["apiName"] for row in answer["dimensions"]],
+            metrics=[row["apiName"] for row in answer["metrics"]],
         )
 
     # --- Admin API ----------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ MAX_EVENTS = 25
 MAX_PARAMS = 25
 MAX_NAME_CHARS = 40
 
+REPORT_KIND = "analyticsData#runReport"  # discovery document, RunReportResponse.kind: always this
+
 EventName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=MAX_NAME_CHARS)]
 Micros = Annotated[int, Field(ge=0)]
 ClientId = Annotated[str, Field(min_length=1)]
@@ -112,7 +114,9 @@ class Report(Record):
 
     @classmethod
     def parse(cls, answer: Mapping[str, Any]) -> Self:
-        """Read a `RunReportResponse`; what is empty is left out of it."""
+        """Read a `RunReportResponse`; what is empty is left out of it, and an empty report still says what it is."""
+        if answer["kind"] != REPORT_KIND:
+            raise ValueError("it is no report")
         names = [header["name"] for header in answer.get("dimensionHeaders") or []]
         names += [header["name"] for header in answer.get("metricHeaders") or []]
         metadata = answer.get("metadata") or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from newfuse import Integration, ItemResult
+from newfuse import Expect, Integration, ItemResult
 from newfuse.connectors.hubspot.failure import item_error
 from newfuse.connectors.hubspot.records import Archived, ObjectType, Updated, Upserted
 from newfuse.errors import InvalidArguments, NewFuseError, OutcomeUnknown, Rejected
@@ -76,7 +76,8 @@ async def archive_batch(vendor: Integration, kind: ObjectType, ids: Sequence[str
 
     async def send(part: Sequence[int]) -> Mapping[int, ItemResult]:
         inputs = [{"id": ids[index]} for index in part]
-        await vendor.api.post(f"/crm/v3/objects/{kind}/batch/archive", json={"inputs": inputs})
+        path = f"/crm/v3/objects/{kind}/batch/archive"
+        await vendor.api.post(path, json={"inputs": inputs}, expect=Expect.NOTHING)
         return {index: ItemResult(Archived(id=ids[index])) for index in part}
 
     found = await _in_parts(vendor, range(len(ids)), send)
@@ -88,6 +89,8 @@ async def _write(
 ) -> Mapping[int, ItemResult]:
     async def send(part: Sequence[int]) -> Mapping[int, ItemResult]:
         answer = await vendor.api.post(path, json={"inputs": [wire[index] for index in part]})
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("results"), list):
+            raise OutcomeUnknown("the answer to the batch holds no results", integration=vendor.slug)
         keys = {index: str(wire[index]["id"]) for index in part}
         return _read_answer(vendor.slug, keys, answer, read, id_property)
 
@@ -108,7 +111,7 @@ def _read_answer(
     """
     by_trace = {str(index): index for index in keys}
     by_key = {key.lower(): index for index, key in keys.items()}
-    results, errors = answer.get("results") or [], answer.get("errors") or []
+    results, errors = answer["results"], answer.get("errors") or []
     alone: list[int | None] = [*keys] if len(keys) == len(results) + len(errors) == 1 else []
     found: dict[int, ItemResult] = {}
     for row in results:

@@ -40,4 +40,5 @@ class HubSpot(ContactActions, ContactBatchActions, CompanyActions, DealActions, 
     async def check(self) -> None:
         """Read the account's details, which needs a token and no particular scope."""
         # https://developers.hubspot.com/docs/api-reference/account-account-info-v3/guide
-        await self.api.get("/account-info/v3/details")
+        answer = await self.api.get("/account-info/v3/details")
+        int(answer["portalId"])  # its number, without which the answer is not the account's

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from newfuse import Cursor, Integration
+from newfuse import Cursor, Expect, Integration
 from newfuse.connectors.hubspot.failure import item_error
 from newfuse.connectors.hubspot.records import ObjectType, PropertyValue, SearchFilter, as_texts
 from newfuse.errors import InvalidArguments, VendorError
@@ -58,7 +58,8 @@ async def get(
 
 async def archive(vendor: Integration, kind: ObjectType, record_id: str) -> None:
     """Put one record into the recycling bin; one that is not there changes nothing."""
-    await vendor.api.delete(f"/crm/v3/objects/{kind}/{{id}}", values={"id": record_id})
+    path = f"/crm/v3/objects/{kind}/{{id}}"
+    await vendor.api.delete(path, values={"id": record_id}, expect=Expect.NOTHING)
 
 
 async def list_rows(

@@ -70,7 +70,7 @@ class Mailchimp(
 
     async def check(self) -> None:
         """Ping: Mailchimp's own health call, which needs a valid key."""
-        await self.api.get("/3.0/ping")
+        await self.ping()
 
     @action(effect="read")
     async def ping(self) -> dict[str, str]:
@@ -80,8 +80,8 @@ class Mailchimp(
             Mailchimp's words, in health_status.
         """
         # https://mailchimp.com/developer/marketing/api/ping/
-        answer: dict[str, str] = await self.api.get("/3.0/ping")
-        return answer
+        answer = await self.api.get("/3.0/ping")
+        return {"health_status": answer["health_status"]}
 
     @action(effect="read")
     async def get_account(self) -> Account:

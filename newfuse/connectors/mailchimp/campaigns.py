@@ -36,7 +36,7 @@ class TemplateContent(BaseModel):
 class Campaigns(Integration):
     """Create campaigns, fill them, and read what became of them."""
 
-    @action(effect="write", once="lookup", lookup="_created_campaign")
+    @action(effect="write", once="lookup", lookup="_created_campaign", mark="title")
     async def create_campaign(
         self,
         list_id: Id,
@@ -54,7 +54,8 @@ class Campaigns(Integration):
         """Create a campaign as a draft; nothing is mailed.
 
         After an answer was lost the campaign is found again by its exact title in the same audience. So the title
-        must hold a reference of your own and be used once.
+        must hold a reference of your own and be used once; with the call's reference in it, one that is there already
+        is taken instead of making a second.
 
         Args:
             list_id: Id of the audience it goes to.
@@ -136,10 +137,11 @@ class Campaigns(Integration):
             values={"campaign_id": campaign_id},
             json={name: value for name, value in body.items() if value is not None},
         )
+        # Both are in the answer, empty where there is none: specification, PUT /campaigns/{campaign_id}/content.
         return CampaignContent(
             campaign_id=campaign_id,
-            html_chars=len(row.get("html") or ""),
-            plain_text_chars=len(row.get("plain_text") or ""),
+            html_chars=len(row["html"] or ""),
+            plain_text_chars=len(row["plain_text"] or ""),
         )
 
     @action(effect="read")

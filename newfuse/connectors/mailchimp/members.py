@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from newfuse import Integration, ItemResult, action
+from newfuse import Expect, Integration, ItemResult, action
 from newfuse.connectors.mailchimp.lists import DEFAULT_LIMIT, Limit, read_list
 from newfuse.connectors.mailchimp.problems import member_error
 from newfuse.connectors.mailchimp.records import (
@@ -227,6 +227,7 @@ class Members(Integration):
             f"{ONE}/tags",
             values={"list_id": list_id, "subscriber_hash": subscriber_hash(email)},
             json={"tags": [tag.model_dump() for tag in tags], "is_syncing": is_syncing},
+            expect=Expect.NOTHING,
         )
         return TagsChanged(
             list_id=list_id,
@@ -254,7 +255,7 @@ class Members(Integration):
         """
         key = subscriber_hash(email)
         # https://mailchimp.com/developer/marketing/api/list-members/archive-list-member/
-        await self.api.delete(ONE, values={"list_id": list_id, "subscriber_hash": key})
+        await self.api.delete(ONE, values={"list_id": list_id, "subscriber_hash": key}, expect=Expect.NOTHING)
         return ArchivedMember(list_id=list_id, id=key, email_address=email)
 
     async def _archived_member(self, list_id: str, email: str) -> ArchivedMember | None:

@@ -227,10 +227,10 @@ class CampaignContent(Record):
 
 
 class CampaignText(Record):
-    """The content of a campaign."""
+    """The content of a campaign; empty texts where none was set."""
 
-    html: str = ""
-    plain_text: str = ""
+    html: str
+    plain_text: str
 
 
 class ChecklistItem(Record):

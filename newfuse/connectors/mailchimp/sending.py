@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime
 
-from newfuse import Integration, action
+from newfuse import Expect, Integration, action
 from newfuse.connectors.mailchimp.records import Campaign, CampaignState, Id, SendChecklist
 
 ONE = "/3.0/campaigns/{campaign_id}"
@@ -74,6 +74,7 @@ class Sending(Integration):
             f"{ONE}/actions/schedule",
             values={"campaign_id": campaign_id},
             json={"schedule_time": schedule_time.isoformat()},
+            expect=Expect.NOTHING,
         )
         return CampaignState(campaign_id=campaign_id, status="schedule", schedule_time=schedule_time)
 
@@ -92,7 +93,7 @@ class Sending(Integration):
             Rejected: The campaign is not scheduled.
         """
         # https://mailchimp.com/developer/marketing/api/campaigns/unschedule-campaign/
-        await self.api.post(f"{ONE}/actions/unschedule", values={"campaign_id": campaign_id})
+        await self._act("unschedule", campaign_id)
         return CampaignState(campaign_id=campaign_id, status="save")
 
     @action(effect="write", once="lookup", lookup="_sent")
@@ -109,8 +110,12 @@ class Sending(Integration):
             Rejected: The campaign is not ready, or was sent already.
         """
         # https://mailchimp.com/developer/marketing/api/campaigns/send-campaign/
-        await self.api.post(f"{ONE}/actions/send", values={"campaign_id": campaign_id})
+        await self._act("send", campaign_id)
         return CampaignState(campaign_id=campaign_id, status="sending")
+
+    async def _act(self, verb: str, campaign_id: str) -> None:
+        values = {"campaign_id": campaign_id}
+        await self.api.post(f"{ONE}/actions/{verb}", values=values, expect=Expect.NOTHING)
 
     async def _sent(self, campaign_id: str) -> CampaignState | None:
         campaign = await self._look_at(campaign_id)

@@ -61,7 +61,7 @@ class Stripe(payment_intents.PaymentIntents, refunds.Refunds, customers.Customer
 
     async def check(self) -> None:
         """Read the balance: one small object, and every key may."""
-        await self.api.get("/v1/balance")
+        await self.get_balance()
 
     @action(effect="read")
     async def get_balance(self) -> Balance:
