@@ -172,7 +172,7 @@ class _Reader:
         return field
 
     def _ids(self, name: str) -> Iterator[Made | Listed]:
-        """Yield where an id comes from: by the type that is read with it, by the noun in its name, by the name itself."""
+        """Yield where an id comes from: by the type it reads, by the noun in its name, by the name itself."""
         if not name.endswith("_id"):
             return
         others = {other: spec for other, spec in self._cls.specs.items() if other != self._spec.name}

@@ -20,14 +20,18 @@ from faults.world import CALLS_PER_S, QUICK
 from newfuse.environment import Environment
 from newfuse.http.context import CALL
 from newfuse.integrations import Integration
+from newfuse.integrations.catalog import available_integrations
 from newfuse.sandbox import SandboxServer
 from newfuse.sandbox.environment import world_of
+from newfuse.types import Effect
 
 READS = "/search", "/batch/read", "/debug/", ":runReport"  # POSTs that change nothing
 
-REPLY_LOST = "the reply to its first write is lost, and nothing but this answers from then on"
+REPLY_LOST = "the reply to every write is lost, and this answers what is asked next"
 ALL_WRITES = "every write arrives, and this answers"
 EVERYTHING = "nothing arrives once it is connected, and this answers"
+MANNERS = (REPLY_LOST, ALL_WRITES, EVERYTHING)
+REPLY_LOST_ON_MONEY = "the reply to every write on money is lost, and this answers what is asked next"
 
 
 def may_write(method: str, path: str) -> bool:
@@ -43,9 +47,11 @@ def writes(request: httpx.Request) -> bool:
 class Course:
     """What happens to the requests of one vendor during a run: a plan for an Injector."""
 
-    def __init__(self, manner: str, answer: str) -> None:
+    def __init__(self, slug: str, manner: str, answer: str) -> None:
+        self._specs = available_integrations()[slug].specs
         self._manner, self._answer = manner, FOREIGN[answer]
-        self._begun = False
+        self._seen: set[tuple[str, bytes]] = set()
+        self._owed = 0  # answers to what is asked next, one for every reply that was lost
 
     def hop(self, request: httpx.Request) -> Hop:
         """Say what happens to this request."""
@@ -53,12 +59,21 @@ class Course:
             return THROUGH if CALL.get().action == "connect" else Hop(arrives=False, comes_back=self._answer)
         if self._manner == ALL_WRITES:
             return Hop(arrives=True, comes_back=self._answer) if writes(request) else THROUGH
-        if self._begun:
-            return Hop(arrives=False, comes_back=self._answer)
-        if not writes(request):
+        if self._manner == REPLY_LOST_ON_MONEY and not self._is_on_money():
             return THROUGH
-        self._begun = True
-        return Hop(arrives=True, comes_back=LOST)
+        this = (str(request.url), request.content)
+        if writes(request) and this not in self._seen:
+            self._seen.add(this)
+            self._owed += 1
+            return Hop(arrives=True, comes_back=LOST)
+        if self._owed == 0:
+            return THROUGH
+        self._owed -= 1
+        return Hop(arrives=False, comes_back=self._answer)
+
+    def _is_on_money(self) -> bool:
+        spec = self._specs.get(CALL.get().action or "")
+        return spec is not None and spec.effect is Effect.MONEY
 
 
 class Killer(httpx.AsyncBaseTransport):
@@ -134,7 +149,7 @@ async def _run(
         for slug, given in world.settings.items():
             injector = Injector(inner)
             if faults is not None and slug in faults:
-                injector.plan = Course(*faults[slug])
+                injector.plan = Course(slug, *faults[slug])
             settings[slug] = {**given, "calls_per_s": CALLS_PER_S, "transport": injector}
         environment: Environment = dataclasses.replace(world, settings=settings)
         data = trade()
@@ -142,5 +157,3 @@ async def _run(
             data, environment=environment, model="runbook", out=Path(out), store=Path(store), repeat=False
         )
     return output.exit_code
-
-

@@ -18,12 +18,13 @@ from faults.truth import Changes, added, described, total
 from faults.world import World, mend, new_token, perform
 from faults.zygote import Zygote
 from newfuse.effects import Ledger
-from newfuse.integrations import WriteStatus
+from newfuse.integrations import ActionSpec, WriteStatus
 from newfuse.store import Store
 from newfuse.store.schema import effects
 from newfuse.types import Once
 
 HOURS_LATER = 6  # older than any vendor's lag and any request, younger than any key
+PAST_THE_KEY = 26  # hours; Stripe forgets a key after 24
 DONE = {WriteStatus.CONFIRMED, WriteStatus.SKIPPED}
 
 
@@ -36,7 +37,7 @@ class Moment:
         killed: Where a process dies that writes first; another one asks again then.
         then: Whether what follows meets the foreign answer.
         only_look_ups: Only look-ups do.
-        later: The one who asks again comes hours later.
+        hours: How much later the one who asks again comes.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Moment:
     killed: str | None = None
     then: bool = True
     only_look_ups: bool = False
-    later: bool = False
+    hours: int = 0
 
     def plan(self, action: str, answer: Answer) -> Plan:
         """Return what happens to the requests of one write."""
@@ -74,16 +75,24 @@ MOMENTS = (
 LOOK_UPS = (
     Moment("to the look-up alone, the reply was lost", lost(applied=True), only_look_ups=True),
     *(
-        Moment(f"to the look-up alone, {when} after kill -9 {point}", killed=point, only_look_ups=True, later=later)
-        for when, later in (("soon", False), ("hours", True))
+        Moment(f"to the look-up alone, {when} after kill -9 {point}", killed=point, only_look_ups=True, hours=hours)
+        for when, hours in (("soon", 0), ("hours", HOURS_LATER))
         for point in (BEFORE, APPLIED)
     ),
 )
 
 
-def moments(scenario: Scenario) -> tuple[Moment, ...]:
+KEYS = tuple(
+    Moment(f"after kill -9 {point}, when the key is forgotten", killed=point, hours=PAST_THE_KEY)
+    for point in (BEFORE, APPLIED)
+)
+
+
+def moments(spec: ActionSpec) -> tuple[Moment, ...]:
     """Return the moments that an action can meet."""
-    return (*MOMENTS, *LOOK_UPS) if scenario.spec.lookup is not None else MOMENTS
+    asked = LOOK_UPS if spec.lookup is not None else ()
+    keyed = KEYS if spec.once is Once.KEY else ()
+    return (*MOMENTS, *asked, *keyed)
 
 
 @dataclass
@@ -105,9 +114,7 @@ class Matrix:
     def __init__(self, world: World, scenarios: Scenarios, folder: Path, zygote: Zygote) -> None:
         self._world, self._scenarios, self._folder, self._zygote = world, scenarios, folder, zygote
 
-    async def run(
-        self, scenario: Scenario, moment: Moment, answers: Mapping[str, Answer] = FOREIGN
-    ) -> list[str]:
+    async def run(self, scenario: Scenario, moment: Moment, answers: Mapping[str, Answer] = FOREIGN) -> list[str]:
         """Run one write at one moment under every answer, and return what is wrong, a sentence each."""
         ledger = Ledger(Store(self._folder if moment.killed is not None else None))
         try:
@@ -127,8 +134,8 @@ class Matrix:
         ]
         if moment.killed is not None:
             self._kill(scenario, moment.killed, cells)
-        if moment.later:
-            await self._wait(ledger)
+        if moment.hours:
+            await self._wait(ledger, moment.hours)
         integration, injector = await world.integration(slug, ledger)
         settled_by_look_up = scenario.spec.lookup is not None
         steps: list[tuple[str, bool]] = [("while it lasts", True), ("when all is well again", False)]
@@ -137,14 +144,15 @@ class Matrix:
         steps.append(("once more", False))
         for step, troubled in steps:
             if step == "hours later":
-                await self._wait(ledger)
+                await self._wait(ledger, HOURS_LATER)
             for cell in cells:
                 injector.plan = moment.plan(action, cell.answer) if troubled else None
                 mend(integration)
                 before = world.look()
                 said = await _ask(integration, action, cell)
                 cell.changed = added(cell.changed, scenario.of_the_write(world.changes(before)))
-                must = not troubled and _must_be_done(scenario, cell, late=step in {"hours later", "once more"})
+                late = step in {"hours later", "once more"}
+                must = not troubled and _must_be_done(scenario, moment, cell, late=late)
                 if not cell.wrong:  # what follows from it says nothing more
                     cell.wrong = [f"{step}: {what}" for what in _judged(scenario, cell, said, must=must)]
                 cell.was = said
@@ -173,12 +181,11 @@ class Matrix:
         found = scenario.of_the_write(world.changes(before))
         assert expected == found, f"killed {point}, expected {described(expected)}, found {described(found)}"
 
-    async def _wait(self, ledger: Ledger) -> None:
+    async def _wait(self, ledger: Ledger, hours: int) -> None:
         """Let hours pass: at the vendors, and since what stands in the ledger."""
-        self._world.clock.at += HOURS_LATER * 3600
-        at = (datetime.now(UTC) - timedelta(hours=HOURS_LATER)).isoformat()
-        times = {name: at for name in effects.columns.keys() if name.endswith("_at") and name != "settled_at"}
-        await ledger.store.write(lambda connection: connection.execute(update(effects).values(**times)))
+        self._world.clock.at += hours * 3600
+        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=at)))
 
 
 async def _ask(integration: Any, action: str, cell: Cell) -> str:
@@ -190,13 +197,14 @@ async def _ask(integration: Any, action: str, cell: Cell) -> str:
     return said[0] if len(said) == 1 else f"mixed: {', '.join(said)}"
 
 
-def _must_be_done(scenario: Scenario, cell: Cell, *, late: bool) -> bool:
+def _must_be_done(scenario: Scenario, moment: Moment, cell: Cell, *, late: bool) -> bool:
     """Say whether a healthy vendor leaves no doubt, so that asking now must end with the write done."""
-    if cell.was == WriteStatus.FAILED or scenario.spec.once in {Once.KEY, Once.NATURAL}:
+    spec = scenario.spec
+    if cell.was in {WriteStatus.FAILED, *DONE} or spec.once is Once.NATURAL:
         return True
-    if scenario.spec.lookup is not None:
+    if spec.lookup is not None:
         return late or scenario.is_once(cell.changed)  # what is found needs no waiting
-    return cell.was in DONE
+    return spec.once is Once.KEY and moment.hours < PAST_THE_KEY
 
 
 def _judged(scenario: Scenario, cell: Cell, said: str, *, must: bool) -> list[str]:
@@ -214,6 +222,3 @@ def _judged(scenario: Scenario, cell: Cell, said: str, *, must: bool) -> list[st
     elif must and said not in DONE:
         wrong.append(f"is {said}, although the vendor is well and can tell")
     return wrong
-
-
-__all__ = ["LOOK_UPS", "MOMENTS", "Cell", "Matrix", "Moment", "moments"]

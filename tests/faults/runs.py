@@ -97,10 +97,7 @@ class Shop:
         """Let hours pass since what stands in the ledger."""
         at = (datetime.now(UTC) - timedelta(hours=HOURS_LATER)).isoformat()
         with sqlite3.connect(self.store) as connection:
-            names = [name for _, name, *_ in connection.execute("PRAGMA table_info(effects)")]
-            times = [name for name in names if name.endswith("_at") and name != "settled_at"]
-            assert times
-            connection.execute(f"UPDATE effects SET {', '.join(f'{name} = ?' for name in times)}", [at] * len(times))
+            connection.execute("UPDATE effects SET created_at = ?", [at])
         connection.close()
 
     def finish(self, clean: Changes) -> list[int]:
@@ -131,7 +128,11 @@ class Shop:
     def _wrong_events(self) -> list[str]:
         """An event may be lost with the process that sent it, and is named then; none may be there twice."""
         labels = EVENT.findall(json.dumps(self.server.sandbox.truth(UNASKABLE)[UNASKABLE]["events"]))
-        problems = [f"the event {label} is there {labels.count(label)} times" for label in set(labels) if labels.count(label) > 1]
+        problems = [
+            f"the event {label} is there {labels.count(label)} times"
+            for label in set(labels)
+            if labels.count(label) > 1
+        ]
         unknown = {label for row in self.effects("unknown") for label in EVENT.findall(json.dumps(row["arguments"]))}
         lost = {f"label-{number}" for number in range(EVENTS)} - set(labels)
         problems += [f"the event {label} is lost, and not called unknown" for label in sorted(lost - unknown)]

@@ -51,7 +51,7 @@ async def test_a_connector_that_nobody_has_told_of_is_held_to_the_matrix(tmp_pat
         matrix = Matrix(world, scenarios, tmp_path, dying_writes)
         for slug, action in writes(world.catalog):
             scenario = await scenarios.of(world, slug, action)
-            for moment in moments(scenario):
+            for moment in moments(scenario.spec):
                 wrong = await matrix.run(scenario, moment, SOME)
                 assert [] == wrong, f"{action}: {wrong}"
 

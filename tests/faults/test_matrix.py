@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faults.matrix import LOOK_UPS, MOMENTS, Matrix, Moment
+from faults.matrix import Matrix, Moment, moments
 from faults.scenario import Scenarios
 from faults.world import World, writes
 from newfuse import available_integrations
@@ -13,7 +13,7 @@ CATALOG = available_integrations()
 CELLS = [
     pytest.param(slug, action, moment, id=f"{slug}.{action} {moment.name}")
     for slug, action in writes(CATALOG)
-    for moment in (MOMENTS if CATALOG[slug].specs[action].lookup is None else (*MOMENTS, *LOOK_UPS))
+    for moment in moments(CATALOG[slug].specs[action])
 ]
 
 

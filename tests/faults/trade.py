@@ -17,7 +17,13 @@ def trade() -> dict[str, list[Any]]:
 
     def payment(number: int, amount: int, currency: str, **more: Any) -> dict[str, Any]:
         about = {"description": f"Order {number}", "reference": f"order-{number}"}
-        return {"amount": amount, "currency": currency, "customer_email": f"buyer{number}@trade.example", **about, **more}
+        return {
+            "amount": amount,
+            "currency": currency,
+            "customer_email": f"buyer{number}@trade.example",
+            **about,
+            **more,
+        }
 
     def campaign(subject: str, **more: Any) -> dict[str, Any]:
         kind = {"type": "product_announcement", "list_name": "active_customers", "template": "product_update_template"}

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -47,7 +47,10 @@ class Clock:
 
 def settings_of(url: str, cls: type[Integration]) -> dict[str, Any]:
     """Return what leads an integration into the sandbox at `url`."""
-    credentials = {**dict.fromkeys((one.name for one in cls.auth.fields), "any"), **SANDBOX_CREDENTIALS.get(cls.slug, {})}
+    credentials = {
+        **dict.fromkeys((one.name for one in cls.auth.fields), "any"),
+        **SANDBOX_CREDENTIALS.get(cls.slug, {}),
+    }
     return {"base_url": f"{url}/{cls.slug}", "environment": ENVIRONMENT, **credentials}
 
 
@@ -66,7 +69,7 @@ class World:
         self.renew()
         self.told = Told(server.sandbox)
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         self._inner = await self._open.enter_async_context(httpx.AsyncHTTPTransport(verify=False))
         self._open.push_async_callback(self._ledger.store.close)
         return self
