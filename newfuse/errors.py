@@ -18,6 +18,7 @@ NewFuseError
     │   ├── Unavailable       5xx, or nothing could be sent
     │   │   └── UnreadableAnswer  what came is not what the vendor says: a gateway's page, another shape
     │   └── CircuitOpen       we stopped asking for a while
+    ├── AnswerTooLarge        ask for less at a time
     ├── OutcomeUnknown        a write may have been received, and no answer came
     ├── ReconnectNeeded       credentials are wrong or lack a permission
     │   ├── AuthenticationFailed
@@ -191,6 +192,10 @@ class UnreadableAnswer(Unavailable):
 
 class CircuitOpen(RetryLater):
     """Too many calls in a row failed; nothing is sent until `retry_after_s` have passed."""
+
+
+class AnswerTooLarge(VendorError):
+    """The answer has more bytes than are read: ask for fewer items or fields, or allow this request more."""
 
 
 class OutcomeUnknown(VendorError):

@@ -22,6 +22,7 @@ from newfuse import (
     ToolResult,
     WriteStatus,
 )
+from newfuse.privacy import mask_text
 
 SHOWN = 10  # exceptions a result names, so that it is not cut in the middle; the counts are complete
 REASON_LENGTH = 160  # characters of one reason in a result: enough for a vendor's sentence
@@ -83,7 +84,7 @@ def exceptions(entries: Iterable[Entry]) -> list[dict[str, Any]]:
             "place": entry.place,
             "disposition": entry.disposition.value,
             "rule": entry.rule,
-            "reason": cut(entry.reason or ""),
+            "reason": cut(mask_text(entry.reason or "")),  # before it is cut: half an address is not known as one
         }
         for entry in islice(filter(_is_exception, entries), SHOWN)
     ]

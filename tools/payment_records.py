@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from newfuse import Disposition, Entry, InvalidArguments, Job
+from newfuse.redact import holds_card_data
 from tools import steps
 from tools.email_address import normalize_email
 from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
@@ -43,13 +43,7 @@ OWN_RULES = frozenset(
 )
 """Rules by which a payment is refused here, before the vendor has seen it."""
 
-SEARCHED = 10_000  # characters of one text that are searched for card numbers; longer ones are refused anyway
 PLACES_NAMED = 5
-LONGEST = 10**19  # card numbers have 19 digits at most
-_DIGITS = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
-# First digits of the card networks: American Express and Diners 3, Visa 4, Mastercard 5 and 22-27, Discover 6.
-_NETWORK = re.compile(r"3[0-9]|4|5|6|2[2-7]")
-_CARD_FIELD = re.compile(r"((credit|debit)[-_ ]?)?card[-_ ]?(number|no)|cvc|cvv|security[-_ ]?code", re.IGNORECASE)
 
 
 class PaymentRecord(InputRecord):
@@ -122,42 +116,6 @@ def refuse_ambiguous(entries: Sequence[Entry]) -> None:
         if earlier is not entry and entry.disposition is Disposition.PENDING:
             reject(entry, "ambiguous", "", f"is identical to {earlier.place}; give each a reference of its own")
     refuse_contradictions(entries)
-
-
-def holds_card_data(value: Any) -> bool:
-    """Say whether a decoded JSON value holds what looks like a card number, or a field for one."""
-    texts: list[str] = []
-    waiting = [value]  # a loop of our own: the nesting of rubbish may be deeper than Python's recursion
-    while waiting:
-        inner = waiting.pop()
-        if isinstance(inner, dict):
-            waiting += [*inner, *inner.values()]
-            if any(_CARD_FIELD.fullmatch(key) and inner[key] is not None for key in inner if isinstance(key, str)):
-                return True
-        elif isinstance(inner, list):
-            waiting += inner
-        elif isinstance(inner, str):
-            texts.append(inner[:SEARCHED])
-        elif isinstance(inner, int) and abs(inner) < LONGEST:
-            texts.append(str(inner))
-    return any(_has_card_number(text) for text in texts)
-
-
-def _has_card_number(text: str) -> bool:
-    for found in _DIGITS.finditer(text):
-        digits = re.sub(r"[ -]", "", found[0])
-        if _NETWORK.match(digits) and _luhn(digits):
-            return True
-    return False
-
-
-def _luhn(digits: str) -> bool:
-    # ISO/IEC 7812-1, annex B
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (1 + place % 2)
-        total += doubled - 9 if doubled > 9 else doubled  # noqa: PLR2004 - the digits of a two-digit number, added
-    return total % 10 == 0
 
 
 def require_captured(requested: Iterable[Entry]) -> None:

@@ -1,29 +1,41 @@
-"""The generic tool: read anything of an integration's API that has no action of its own."""
+"""The generic tool: look at the shape of anything in an integration's API that has no action of its own."""
 
 from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 from newfuse import InvalidArguments, Job, Tool, ToolResult, tool
+from newfuse.privacy import is_personal, mask_text
+from newfuse.redact import MASK, SECRET_NAMES, redact_text
 from tools.outcome import answer, cut
 
 READING = ("GET", "HEAD")
-SHOWN_CHARS = 2_500  # of an answer: a look, not a way for records to reach a model
+NAME = "rest_api"
+SHOWN_CHARS = 2_500  # of an answer: a look at its shape, not a way for records to reach a model
+TASK_CHARS = 10_000  # of all answers in one task: four full looks, for what is seldom needed at all
 SHOWN_ITEMS = 5
+SHOWN_FIELDS = 40  # of one object; no vendor's record here has more
 SHOWN_DEPTH = 6
-SHOWN_TEXT = 200
-MASK = "[redacted]"
+SHOWN_TEXT = 80
 # What a caller may say beside the query. Authentication, host and idempotency are the engine's.
 ALLOWED_HEADERS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match", "prefer"})
 SHOWN_HEADERS = re.compile(
-    r"content-type|content-length|date|etag|last-modified|link|retry-after|.*ratelimit.*|(x-)?request-id|"
+    r"content-type|content-length|date|etag|last-modified|retry-after|.*ratelimit.*|(x-)?request-id|"
     r"x-hubspot-correlation-id|stripe-version",
     re.IGNORECASE,
 )
-SECRET = re.compile(r"secret|token|password|passwd|api[-_]?key|authorization|signature|cvc|cookie", re.IGNORECASE)
+# Encoded separators and dots, which a decoding proxy may read as a way up, and parameters of segments, likewise.
+CLIMBING = re.compile(r"%(?:2e|2f|5c|25|00|3b)|\.\.|;", re.IGNORECASE)
+# The fields whose texts are shown: what a thing is and how it stands. Of all others, which may be about a person or
+# written by one, the length is given.
+SHOWN_FIELDS_OF_TEXT = frozenset({"id", "object", "type", "kind", "status", "currency", "lifecyclestage"})
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
+# Objects whose fields are named by the vendor's customer: what they hold is anything.
+FREE = frozenset({"metadata", "merge_fields", "custom_fields", "custom_dimensions"})
 
 Scalar = str | int | float | bool
 
@@ -49,10 +61,12 @@ async def rest_api(
         headers: Extra headers; only Accept, Accept-Language, If-None-Match, If-Modified-Since and Prefer.
 
     Returns:
-        status, success, a shortened look at the data with secrets masked, and the headers that matter.
+        status, success, the headers that matter, and the shape of the data: its fields, numbers, ids, statuses and
+        times, of lists the first items and their count, of other texts the length. A task is shown only so much.
 
     Raises:
-        InvalidArguments: The call would write, leave the integration's host, or replace what the engine sets.
+        InvalidArguments: The call would write, leave the integration's host, or replace what the engine sets; or the
+            task has seen as much as it may.
         VendorError: The vendor refused, or could not be reached.
     """
     known = sorted(one.id for one in job.run.registry.get_integrations())
@@ -65,40 +79,75 @@ async def rest_api(
         raise _wrong("method", problem)
     path, query = _split(endpoint)
     sent = _headers(headers or {})
+    if job.shown_chars[NAME] >= TASK_CHARS:
+        raise _wrong("endpoint", f"this task has seen its {TASK_CHARS} characters of answers; use the other tools")
     client = await job.integration(integration)
     response = await client.api.request(verb, path, params={**query, **(data or {})}, headers=sent)
-    shown = shorten(response.body)
+    shown = look(response.body)
     text = json.dumps(shown, ensure_ascii=False, default=str)
+    most = min(SHOWN_CHARS, TASK_CHARS - job.shown_chars[NAME])
+    job.shown_chars[NAME] += min(len(text), most)
     result = {
         "status": response.status,
         "success": True,  # anything else is raised, so that a failure never looks like an answer
-        "data": shown if len(text) <= SHOWN_CHARS else cut(text, SHOWN_CHARS),
-        "headers": {name: value for name, value in response.headers.items() if SHOWN_HEADERS.fullmatch(name)},
+        "data": shown if len(text) <= most else cut(text, most),
+        "headers": {
+            name: cut(mask_text(value), SHOWN_TEXT)
+            for name, value in response.headers.items()
+            if SHOWN_HEADERS.fullmatch(name)
+        },
     }
     return answer(f"{verb} {path}: {response.status}", result)
 
 
-def shorten(value: Any, depth: int = 0) -> Any:
-    """Return a JSON value with long lists and texts cut, and what is named like a secret masked."""
+def look(value: Any, name: str = "", *, free: bool = False, depth: int = 0) -> Any:
+    """Return the shape of a JSON value: all field names, and such values as tell nothing about a person.
+
+    Args:
+        value: The value.
+        name: The field it stands in.
+        free: Whether anything may stand in its fields, or only what is about a person.
+        depth: Levels above it.
+    """
     if isinstance(value, dict):
         if depth == SHOWN_DEPTH:
             return f"… ({len(value)} fields)"
-        return {
-            key: MASK if SECRET.search(str(key)) and isinstance(inner, str) else shorten(inner, depth + 1)
-            for key, inner in value.items()
+        kept = islice(value.items(), SHOWN_FIELDS)
+        shown = {
+            cut(mask_text(str(key)), SHOWN_TEXT): look(inner, str(key), free=free or _is_free(key), depth=depth + 1)
+            for key, inner in kept
         }
+        return {**shown, "…": f"{len(value)} fields in all"} if len(value) > SHOWN_FIELDS else shown
     if isinstance(value, list):
         if depth == SHOWN_DEPTH:
             return f"… ({len(value)} items)"
-        kept = [shorten(inner, depth + 1) for inner in value[:SHOWN_ITEMS]]
-        return [*kept, f"… ({len(value)} items in all)"] if len(value) > SHOWN_ITEMS else kept
-    return cut(value, SHOWN_TEXT) if isinstance(value, str) else value
+        items = [look(inner, name, free=free, depth=depth + 1) for inner in value[:SHOWN_ITEMS]]
+        return [*items, f"… ({len(value)} items in all)"] if len(value) > SHOWN_ITEMS else items
+    return _shown(value, name, free=free)
+
+
+def _shown(value: Any, name: str, *, free: bool) -> Any:
+    if value is None or isinstance(value, bool) or value == "":
+        return value
+    if SECRET_NAMES.search(name):
+        return MASK
+    if not isinstance(value, str):
+        return f"[{type(value).__name__}]" if free or is_personal(name) else value
+    if not free and not is_personal(name) and (name in SHOWN_FIELDS_OF_TEXT or TIME.fullmatch(value)):
+        return cut(mask_text(redact_text(value)), SHOWN_TEXT)
+    return f"[text of {len(value)} characters]"
+
+
+def _is_free(name: str) -> bool:
+    return name in FREE or is_personal(name)
 
 
 def _split(endpoint: str) -> tuple[str, dict[str, Any]]:
     path, _, query = endpoint.strip().partition("?")
     if "://" in path or path.startswith("//") or "\\" in path or "#" in endpoint:
         raise _wrong("endpoint", "must be a path on the integration's own host, such as /v1/customers")
+    if CLIMBING.search(path):
+        raise _wrong("endpoint", "may hold no dots that lead upward, no ; and no encoded / \\ . ; or %")
     if not path.strip("/"):
         raise _wrong("endpoint", "must not be empty")
     values: dict[str, Any] = {}

@@ -9,12 +9,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from newfuse.config import CREWS, is_app
 from newfuse.errors import ConfigurationError, NewFuseError
 
 if TYPE_CHECKING:
     from newfuse.crew import Crew
 
-CREWS = "crews"
 PACKAGES = ("agents", "tools", "tasks", CREWS)
 DEFAULT_CREW = "api_integration"
 DEFAULT_DATA = Path("data/integration_test_data.json")
@@ -27,7 +27,7 @@ def find_root(known: Path | None) -> Path:
         ConfigurationError: It has no `crews/`.
     """
     root = (known or Path.cwd()).resolve()
-    if not (root / CREWS).is_dir():
+    if not is_app(root):
         raise ConfigurationError(
             f"There is no {CREWS}/ folder in {root}. Start `newfuse run` in the app's folder, or start its run.py."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from newfuse.crew import Crew
     from newfuse.report import RunOutput
 
-RESULTS_FILE = "results.json"
 SETTLING = "Interrupted: settling the writes that were begun. Once more ends the program at once."
 
 
@@ -38,6 +37,7 @@ class CrewLaunch:
     sandbox: str | None
     live: bool
     repeat: bool
+    repeat_anew: bool
     store: Path | None
     json: bool
     inputs: Sequence[str]
@@ -65,7 +65,9 @@ def launch(asked: CrewLaunch, log: FaultLog) -> int:
     _show(output, screen)
     screen.check()
     if asked.json:
-        standard_output().say_json((output.folder / RESULTS_FILE).read_text(encoding="utf-8"))
+        from newfuse.report.writer import results_json
+
+        standard_output().say_json(results_json(output.result))  # the file itself may have been impossible to write
     return output.exit_code
 
 
@@ -107,6 +109,7 @@ def _run(
             out=asked.out,
             store=store,
             repeat=asked.repeat,
+            repeat_anew=asked.repeat_anew,
             inputs=inputs,
             watcher=view,
             data_place=place,
@@ -124,7 +127,13 @@ def _show(output: RunOutput, screen: Screen) -> None:
     folder = output.folder.resolve()
     here = Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    texts = (results_text(output.record), files_text(output.files), closing_text(output.record, shown))
-    for text in texts:
+    for text in _texts(output, shown):
         screen.say()
         screen.say(text)
+
+
+def _texts(output: RunOutput, folder: Path) -> Iterator[str]:
+    """Make the closing texts one by one, so that a fault in one hides none before it."""
+    yield results_text(output.record)
+    yield files_text(output.files, output.result.obstacles)
+    yield closing_text(output.record, folder)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 
-def doctor(context: typer.Context) -> int:
+def doctor(
+    context: typer.Context,
+    load_crews: Annotated[
+        bool, typer.Option("--load-crews", help="Import the crews of the current folder: this runs their code.")
+    ] = False,
+) -> int:
     """Check this machine and this app: what a run needs, and the way out where something is missing.
 
     Exit code: 0 when nothing is in the way of a run, 1 otherwise.
@@ -19,7 +24,7 @@ def doctor(context: typer.Context) -> int:
     launched: Any = context.obj
     screen = standard_output()
     problems = 0
-    for finding in examine(launched.root):
+    for finding in examine(launched.root, load_crews=load_crews):
         problems += not finding.ok
         screen.say(f"{'✅' if finding.ok else '❌'} {finding.name}: {finding.text}")
         if finding.way_out:

@@ -15,6 +15,7 @@ from newfuse.cli.fault_log import FaultLog
 from newfuse.cli.interruption import Interrupted, sigterm_as_interrupt
 from newfuse.cli.printable import one_line
 from newfuse.cli.screen import make_streams_steady, silence, standard_error
+from newfuse.config import app_at, app_here
 from newfuse.errors import ConfigurationError, InvalidArguments, NewFuseError
 
 MESSAGE = 2_000  # characters of an error: it may list many places, not a whole answer of a vendor
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path | None = None) ->
 
     Args:
         arguments: Of the command line; the process's own when not given.
-        root: The app's folder, where it is known; the current folder otherwise.
+        root: The app's folder, where it is known; the current folder otherwise, if it is an app's.
 
     Returns:
         The exit code.
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path | None = None) ->
     log = FaultLog(root)
     log.attach()
     try:
-        with sigterm_as_interrupt():
+        with sigterm_as_interrupt(), app_at(root or app_here()):
             return _finished(_run(list(sys.argv[1:] if arguments is None else arguments), root, log), log)
     except KeyboardInterrupt:  # between two steps of our own
         return ExitCode.INTERRUPTED

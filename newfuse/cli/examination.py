@@ -15,7 +15,7 @@ from pathlib import Path
 from newfuse.cli.app_root import crew_names, find_root, load_crew
 from newfuse.cli.integrations import credential_variables
 from newfuse.cli.printable import one_line
-from newfuse.config import secret_from_environment, store_folder
+from newfuse.config import Setting, find_setting, store_folder
 from newfuse.crew.models import choose_model
 from newfuse.errors import ConfigurationError
 from newfuse.integrations import available_integrations
@@ -38,6 +38,9 @@ LIBRARIES = {
 }
 INSTALL = "Install what is missing with `make run` in a checkout, or `pip install --force-reinstall newfuse`."
 
+OWN_FOLDER = Path(__file__).resolve().parents[2]
+"""Where the package `newfuse` lies: a checkout, or the libraries of an installation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -49,18 +52,20 @@ class Finding:
     way_out: str = ""
 
 
-def examine(root: Path | None) -> Iterator[Finding]:
+def examine(root: Path | None, *, load_crews: bool = False) -> Iterator[Finding]:
     """Look at everything a run needs.
 
     Args:
         root: The app's folder, where it is known; the current folder otherwise.
+        load_crews: Whether to import the crews of a folder that merely is the current one. The folder this program
+            itself comes from is trusted anyway.
     """
     yield _python()
     yield _libraries()
     yield _loopback()
     yield _store(root)
     yield _model()
-    yield from _app(root)
+    yield from _app(root, load_crews=load_crews)
     yield from _credentials()
 
 
@@ -118,7 +123,7 @@ def _model() -> Finding:
     return Finding("model", True, f"{choice.label} ({choice.why})")
 
 
-def _app(root: Path | None) -> Iterator[Finding]:
+def _app(root: Path | None, *, load_crews: bool) -> Iterator[Finding]:
     try:
         folder = find_root(root)
     except ConfigurationError as exc:
@@ -126,6 +131,10 @@ def _app(root: Path | None) -> Iterator[Finding]:
         return
     names = crew_names(folder)
     yield Finding("app", bool(names), f"{folder}, with {len(names)} crew{'' if len(names) == 1 else 's'}")
+    if names and not (load_crews or root is not None or folder == OWN_FOLDER):
+        way_out = "`newfuse doctor --load-crews` imports them, which runs the code in this folder, as a run does."
+        yield Finding("crews", True, f"not examined: {', '.join(names)}", way_out)
+        return
     for name in names:
         try:
             crew = load_crew(folder, name)
@@ -137,17 +146,18 @@ def _app(root: Path | None) -> Iterator[Finding]:
 
 
 def _credentials() -> Iterator[Finding]:
-    """Say which variables are set, by their names alone; the sandbox needs none of them."""
+    """Say which variables are set and where, by their names alone; the sandbox needs none of them."""
     for slug, integration in available_integrations().items():
-        present: list[str] = []
+        present: list[Setting] = []
         missing: list[str] = []
         for field in integration.auth.fields:
             variables = credential_variables(integration, field.name)
-            set_ones = [name for name in variables if secret_from_environment([name]) is not None]
-            if set_ones:
-                present.append(set_ones[0])
+            found = find_setting(variables)
+            if found is not None:
+                present.append(found)
             else:
                 missing.append(" or ".join(variables) + (" (optional)" if field.optional else ""))
-        parts = [f"{what}: {', '.join(names)}" for what, names in (("set", present), ("not set", missing)) if names]
+        parts = [f"set: {', '.join(map(str, present))}"] if present else []
+        parts += [f"not set: {', '.join(missing)}"] if missing else []
         needed = f" (--live needs {'them' if len(missing) > 1 else 'it'}, the sandbox does not)" if missing else ""
         yield Finding(f"credentials {slug}", True, ("; ".join(parts) or "none needed") + needed)

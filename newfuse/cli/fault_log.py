@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from newfuse.config import store_folder
 from newfuse.errors import NewFuseError
 from newfuse.log import ROOT
 from newfuse.redact import redact_text
@@ -23,7 +24,7 @@ class FaultLog(logging.Handler):
         """Write beside the store of the app at `root`, or of the current folder; the file is made when it is needed."""
         super().__init__(logging.WARNING)
         self.setFormatter(logging.Formatter(FORMAT))
-        self._folder: Callable[[], Path] = lambda: _usual_folder(root)
+        self._folder: Callable[[], Path] = lambda: store_folder(root)
         self.lines = 0
         """How many entries were kept."""
 
@@ -70,9 +71,3 @@ class FaultLog(logging.Handler):
         text = "".join(traceback.format_exception(fault))
         self.handle(logging.LogRecord(ROOT, logging.ERROR, __file__, 0, f"the command broke off\n{text}", None, None))
         return self.lines > before
-
-
-def _usual_folder(root: Path | None) -> Path:
-    from newfuse.config import store_folder  # brings pydantic-settings, which takes longer than all of `--help`
-
-    return store_folder(root)

@@ -19,14 +19,22 @@ def run(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = Path("reports"),
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="runbook, openai:NAME, anthropic:NAME or the URL of a compatible server."),
+        typer.Option(metavar="NAME", help="runbook, openai:NAME, anthropic:NAME, NAME@URL or a server's URL."),
     ] = None,
     sandbox: Annotated[
         str | None,
         typer.Option(metavar="[URL]", help="Work against the sandbox at URL, or an embedded one (the default)."),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Work against the vendors themselves.")] = False,
-    repeat: Annotated[bool, typer.Option("--repeat", help="Do again what earlier runs confirmed.")] = False,
+    repeat: Annotated[
+        bool,
+        typer.Option(
+            "--repeat", help="Do again what earlier runs confirmed; a repetition that is unfinished is continued."
+        ),
+    ] = False,
+    repeat_anew: Annotated[
+        bool, typer.Option("--repeat-anew", help="Begin another repetition even where one is unfinished.")
+    ] = False,
     store: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the store (default: .newfuse/ beside the app).")
     ] = None,
@@ -53,6 +61,7 @@ def run(
             sandbox=sandbox,
             live=live,
             repeat=repeat,
+            repeat_anew=repeat_anew,
             store=store,
             json=json,
             inputs=inputs or [],

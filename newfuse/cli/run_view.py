@@ -14,6 +14,7 @@ from newfuse.crew.job import Progress
 from newfuse.crew.watch import RunStarted, Watcher
 from newfuse.report.console import start_text
 from newfuse.report.results import TaskOutcome
+from newfuse.report.wording import moment
 
 SYMBOLS = {"waiting": "·", "running": "▶", "completed": "✅", "failed": "❌", "skipped": "⏭"}
 
@@ -55,6 +56,9 @@ class RunView(Watcher, ABC):
         self.say()
         self.say(start_text())
         self.say(f"Run {run.run_id}, {_world(run.mode)}, {_model(run)}")
+        said = _repetition(run)
+        if said is not None:
+            self.say(said)
 
     def task_started(self, task: str) -> None:
         """Note that a task begins."""
@@ -76,6 +80,18 @@ class RunView(Watcher, ABC):
     def task_ended(self, outcome: TaskOutcome) -> None:
         """Note how a task ended."""
         self.board.end(outcome)
+
+
+def _repetition(run: RunStarted) -> str | None:
+    if run.unfinished is not None:
+        which = f"{run.unfinished.id} of {moment(run.unfinished.begun_at)}"
+        return f"Repetition {which} is unfinished. This run does not repeat anything; --repeat continues it."
+    if run.repetition is None:
+        return None
+    if not run.repetition.continued:
+        return f"Repetition {run.repetition.id} begins: what earlier runs did is done once more."
+    which = f"{run.repetition.id} of {moment(run.repetition.begun_at)}"
+    return f"Continues the unfinished repetition {which}: what it has done stays. --repeat-anew begins another."
 
 
 def _world(mode: str) -> str:

@@ -12,6 +12,7 @@ from newfuse.errors import ConfigurationError
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")  # at most 64: OpenAI's limit on names, and short enough for a file's
 NAME_RULE = "the name must be at most 64 lower case letters, digits and underscores, a letter first."
 CALL_LIMIT = 25  # model calls a task; LangChain's own limit of 9,999 steps is no limit
+TOOL_CALL_LIMIT = 100  # tool calls a task: four at each model call, where a competent model makes one to three
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Agent:
         verbose: Whether the console shows its tool calls as they happen.
         model: Model of its own, e.g. `anthropic:claude-sonnet-4-6`; None takes the crew's.
         call_limit: Most model calls in one performance of a task.
+        tool_call_limit: Most tool calls a model may make in one; a runbook is code of the app and has none.
     """
 
     name: str
@@ -37,12 +39,13 @@ class Agent:
     verbose: bool = False
     model: str | None = None
     call_limit: int = CALL_LIMIT
+    tool_call_limit: int = TOOL_CALL_LIMIT
 
     def __post_init__(self) -> None:
         """Refuse what could not work later.
 
         Raises:
-            ConfigurationError: The name is malformed, two tools share a name, or the limit is below one.
+            ConfigurationError: The name is malformed, two tools share a name, or a limit is below one.
         """
         if not NAME.match(self.name):
             raise ConfigurationError(f"agent {self.name!r}: {NAME_RULE}")
@@ -50,5 +53,6 @@ class Agent:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(f"agent {self.name}: two tools are called {', '.join(twice)}.")
-        if self.call_limit < 1:
-            raise ConfigurationError(f"agent {self.name}: call_limit must be at least 1.")
+        for limit in ("call_limit", "tool_call_limit"):
+            if getattr(self, limit) < 1:
+                raise ConfigurationError(f"agent {self.name}: {limit} must be at least 1.")

@@ -124,7 +124,8 @@ class Crew:
 
         Args:
             data: Lists of records by dataset name.
-            **options: See `newfuse.crew.crew_run.RunOptions`: environment, model, out, store, repeat, inputs, watcher.
+            **options: See `newfuse.crew.crew_run.RunOptions`: environment, model, out, store, repeat, repeat_anew,
+                inputs, watcher.
 
         Returns:
             The result, the folder of the reports, and the exit code.

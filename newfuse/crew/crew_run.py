@@ -20,6 +20,7 @@ from newfuse.crew.crew import Crew
 from newfuse.crew.data import check_data, make_datasets
 from newfuse.crew.job import RunContext
 from newfuse.crew.models import NOT_CONFIGURED, RUNBOOK, ModelChoice, build_model, choose_model, close_model
+from newfuse.crew.repetition import finish_if_done, take_up, unfinished
 from newfuse.crew.run_record import RunFrame, make_record
 from newfuse.crew.runbook_model import RunbookModel
 from newfuse.crew.task import Task
@@ -33,7 +34,7 @@ from newfuse.http.record import CallRecord
 from newfuse.integrations import IntegrationRegistry, integration_in
 from newfuse.report import RunOutput, write_reports
 from newfuse.report.facts import FactBook
-from newfuse.report.results import TaskOutcome
+from newfuse.report.results import Repetition, TaskOutcome
 from newfuse.store import CallLog, Store
 from newfuse.store.schema import runs
 from newfuse.store.schema import tasks as task_rows
@@ -52,7 +53,8 @@ class RunOptions:
         model: The model asked for, or None; see `choose_model`.
         out: Where the run's folder is made.
         store: Folder of the store, an open Store, or None for the configured one.
-        repeat: Do again what earlier runs confirmed; recorded as such.
+        repeat: Do again what earlier runs confirmed; recorded as such. A repetition that is unfinished is continued.
+        repeat_anew: Begin another repetition even where one is unfinished.
         inputs: Values for the placeholders of the tasks' descriptions.
         watcher: Told what happens.
         data_place: Where the data came from, for messages.
@@ -63,6 +65,7 @@ class RunOptions:
     out: Path = REPORTS
     store: Store | Path | None = None
     repeat: bool = False
+    repeat_anew: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
     watcher: Watcher = field(default_factory=Watcher)
     data_place: str = "data"
@@ -99,6 +102,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         started_at = datetime.now(UTC)
         run_id = secrets.token_hex(5)
         await store.read(lambda _connection: None)  # an unusable store is found before a folder is made
+        repeating, left = await _repetition(store, run_id, crew, environment, options)
         folder = _make_folder(options.out, f"{crew.name}_{started_at:%Y%m%d}_{run_id}")
         run = RunContext(
             run_id=run_id,
@@ -109,12 +113,19 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
             ledger=ledger,
             call_log=call_log,
             facts=FactBook(),
-            repeat=options.repeat,
+            repetition=repeating.id if repeating is not None else None,
             inputs=options.inputs,
             on_progress=watcher.progressed,
             on_tool=watcher.tool_called,
         )
-        frame = RunFrame(crew=crew, run=run, environment=environment, model=choice.label, started_at=started_at)
+        frame = RunFrame(
+            crew=crew,
+            run=run,
+            environment=environment,
+            model=choice.label,
+            started_at=started_at,
+            repetition=repeating,
+        )
         await _begin(store, frame)
         try:
             watcher.run_started(
@@ -125,10 +136,14 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                     model_why=choice.why,
                     tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
                     records={name: len(datasets.get(name)) for name in crew.datasets},
+                    repetition=repeating,
+                    unfinished=left,
                 )
             )
             outcomes = await _run_tasks(crew, run, performers, store, watcher)
             watcher.reporting()
+            if repeating is not None:
+                repeating.finished = await finish_if_done(store, repeating, run_id, outcomes.values())
             record_of_run = await make_record(frame, outcomes, store)
             files = write_reports(record_of_run, folder)
         except BaseException:
@@ -168,25 +183,24 @@ def _performers(crew: Crew, choice: ModelChoice, stack: AsyncExitStack) -> Calla
     asked_for_runbook = choice.is_runbook and choice.why != NOT_CONFIGURED
     runbooks = {task.name: task.runbook for task in crew.tasks.values() if task.runbook is not None}
     runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks))
-    clients: dict[tuple[str, str | None], Performer] = {}
+    clients: dict[tuple[object, ...], Performer] = {}
 
     def client(chosen: ModelChoice) -> Performer | None:
         if chosen.is_runbook:
             return None
-        key = (chosen.name, chosen.base_url)
+        key = (chosen.name, chosen.base_url, chosen.key)
         if key not in clients:
             model = build_model(chosen)
             stack.push_async_callback(close_model, model)
-            clients[key] = Performer(chosen.label, model)
+            clients[key] = Performer(chosen.label, model, chosen.masker)
         return clients[key]
 
     by_agent: dict[str, Performers] = {}
     for agent in crew.agents.values():
         chosen = choice
         if agent.model is not None and not asked_for_runbook:
-            chosen = choose_model(agent.model)
-        why = f"agent {agent.name} is set to it" if chosen is not choice else choice.why
-        by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=why, runbook=runbook)
+            chosen = choose_model(agent.model, asked=f"agent {agent.name} is set to it")
+        by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=chosen.why, runbook=runbook)
     return lambda agent: by_agent[agent.name]
 
 
@@ -207,6 +221,16 @@ def _registry(
     if missing:
         raise missing[0]
     return registry
+
+
+async def _repetition(
+    store: Store, run_id: str, crew: Crew, environment: Environment, options: RunOptions
+) -> tuple[Repetition | None, Repetition | None]:
+    """Return the repetition this run works on, and the unfinished one that it leaves alone."""
+    about = {"crew": crew.name, "environment": environment.name}
+    if options.repeat or options.repeat_anew:
+        return await take_up(store, run_id, **about, anew=options.repeat_anew), None
+    return None, await unfinished(store, **about)
 
 
 def _embedded_sandbox() -> AbstractContextManager[Environment]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
 from newfuse.crew.dataset import Dataset, Datasets
+from newfuse.crew.repeated_key import RepeatedKey, place_of_repeated_key, refuse_repeated_keys
 from newfuse.errors import InvalidData
 
 Rows = dict[str, list[Any]]
+SIZE_LIMIT = 200_000_000  # bytes: a million contacts, ten times what the benchmarks run, hold 1.3 GB of memory
 
 
 def read_data(path: Path) -> Rows:
@@ -19,19 +22,22 @@ def read_data(path: Path) -> Rows:
         The records by dataset name.
 
     Raises:
-        InvalidData: The file is missing, unreadable, not JSON (with line and column), or not an object of lists.
+        InvalidData: The file is missing, unreadable, too large, not JSON (with line and column), says something twice
+            (with its place), or is not an object of lists.
     """
     place = str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InvalidData("there is no such file; give the path of a JSON file with --data.", place=place) from None
+        text = _contents(path, place).decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise InvalidData(f"is not UTF-8 text (byte {exc.start}).", place=place) from None
-    except OSError as exc:
-        raise InvalidData(f"cannot be read: {exc.strerror}.", place=place) from None
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=refuse_repeated_keys)
+    except RepeatedKey:
+        line, column, where = place_of_repeated_key(text)
+        raise InvalidData(
+            f"{where} is given twice, and only one of them could count; remove the other.",
+            place=f"{place}, line {line} column {column}",
+        ) from None
     except json.JSONDecodeError as exc:
         where = f"{place}, line {exc.lineno} column {exc.colno}"
         raise InvalidData(f"is not valid JSON: {exc.msg}.", place=where) from None
@@ -40,6 +46,26 @@ def read_data(path: Path) -> Rows:
     except RecursionError:
         raise InvalidData("is nested too deeply to be data.", place=place) from None
     return check_data(content, place=place)
+
+
+def _contents(path: Path, place: str) -> bytes:
+    """Return what a file holds; a pipe or a device, which may never end, is none."""
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise InvalidData("cannot be read: it is a folder; give the path of a JSON file.", place=place)
+        if not stat.S_ISREG(kind):
+            raise InvalidData("cannot be read: it is a pipe or a device; save the data as a file.", place=place)
+        with path.open("rb") as file:
+            contents = file.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        raise InvalidData("there is no such file; give the path of a JSON file with --data.", place=place) from None
+    except OSError as exc:
+        raise InvalidData(f"cannot be read: {exc.strerror}.", place=place) from None
+    if len(contents) > SIZE_LIMIT:
+        limit = f"{SIZE_LIMIT // 1_000_000} MB"
+        raise InvalidData(f"is larger than {limit}; divide the records over several files and runs.", place=place)
+    return contents
 
 
 def check_data(content: Any, *, place: str = "data") -> Rows:

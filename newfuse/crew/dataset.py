@@ -1,19 +1,20 @@
 """Datasets: the records a run works on, by handle, and what became of each.
 
 Records never travel through a model: tools take a dataset's name, and a model sees counts, field names, a few sample
-rows and the exceptions.
+rows with personal values masked, and the exceptions.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 from newfuse.errors import InvalidArguments
+from newfuse.privacy import mask_record, mask_text
 from newfuse.redact import redact, redact_text
 
 SAMPLE_ROWS = 2  # enough to recognize the shape; more would be the model's tokens growing with the data
@@ -111,10 +112,10 @@ class Dataset:
         return [entry for entry in self.entries if entry.disposition is Disposition.PENDING]
 
     def describe(self) -> dict[str, Any]:
-        """Say what a model may know of the data: its handle, count, fields and a few shortened rows."""
+        """Say what a model may know of the data: its handle, count, fields and a few shortened, masked rows."""
         rows = [entry.data for entry in self.entries[:SAMPLE_ROWS]]
         named = (name for row in rows if isinstance(row, dict) for name in islice(row, SAMPLE_FIELDS))
-        fields = sorted({str(shorten(name)) for name in named})
+        fields = sorted({str(shorten(name, clean=_impersonal)) for name in named})
         return {
             "handle": self.name,
             "records": len(self),
@@ -154,23 +155,34 @@ class Datasets:
         return list(self._by_name)
 
 
-def shorten(value: Any, depth: int = SAMPLE_DEPTH) -> Any:
-    """Return a copy of a JSON value for samples and messages: long texts cut, secrets masked, few items, few levels."""
+def shorten(value: Any, depth: int = SAMPLE_DEPTH, *, clean: Callable[[str], str] = redact_text) -> Any:
+    """Return a copy of a JSON value for samples and messages: long texts cut, secrets masked, few items, few levels.
+
+    Args:
+        value: The value.
+        depth: Levels of nesting that are shown.
+        clean: What texts go through before they are cut.
+    """
     if isinstance(value, str):
-        shown = redact_text(value[:SECRET_REACH])
+        shown = clean(value[:SECRET_REACH])
         return shown if len(value) <= SAMPLE_TEXT else f"{shown[:SAMPLE_TEXT]}… ({len(value)} characters)"
     if isinstance(value, (dict, list)) and depth == 0:
         return "…"
     if isinstance(value, dict):
         shown_fields = SAMPLE_FIELDS if depth == SAMPLE_DEPTH else SAMPLE_ITEMS
-        return {shorten(name): shorten(inner, depth - 1) for name, inner in islice(value.items(), shown_fields)}
+        shown_items = islice(value.items(), shown_fields)
+        return {shorten(name, clean=clean): shorten(inner, depth - 1, clean=clean) for name, inner in shown_items}
     if isinstance(value, list):
-        return [shorten(inner, depth - 1) for inner in value[:SAMPLE_ITEMS]]
+        return [shorten(inner, depth - 1, clean=clean) for inner in value[:SAMPLE_ITEMS]]
     return value
 
 
 def _sample(row: Any) -> Any:
-    """Return a row as a model may see it: without what stands under a secret's name, and never larger than a sample."""
-    shown = redact(shorten(row))
+    """Return a row as a model may see it: without secrets and a person's data, and never larger than a sample."""
+    shown = mask_record(redact(shorten(row, clean=_impersonal)))
     text = json.dumps(shown, ensure_ascii=False, default=str)
     return shown if len(text) <= SAMPLE_SIZE else f"{text[:SAMPLE_SIZE]}… (cut)"
+
+
+def _impersonal(text: str) -> str:
+    return mask_text(redact_text(text))

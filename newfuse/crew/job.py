@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,7 +57,7 @@ class RunContext:
         ledger: Where writes are recorded.
         call_log: Where requests are recorded.
         facts: What was measured.
-        repeat: Whether the user asked to repeat what earlier runs confirmed.
+        repetition: Id of the repetition the run works on, or None when it repeats nothing.
         outcomes: Outcomes of the tasks that have ended, by name.
         inputs: Values given to the run by name.
         on_progress: Told how far tasks have come.
@@ -71,7 +72,7 @@ class RunContext:
     ledger: Ledger
     call_log: CallLog
     facts: FactBook
-    repeat: bool = False
+    repetition: str | None = None
     outcomes: dict[str, TaskOutcome] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
     on_progress: Callable[[Progress], None] = lambda _progress: None
@@ -90,6 +91,8 @@ class Job:
         self.notes: list[str] = []
         self.tables: dict[str, list[dict[str, JSON]]] = {}
         self.tool_calls = 0
+        self.shown_chars: Counter[str] = Counter()
+        """Characters of what a vendor holds that a tool has shown in this task, by the tool's name: for its limit."""
         self._tool_errors: dict[str, NewFuseError] = {}
 
     # --- tools, as the engine follows them ----------------------------------------------------------------------
@@ -132,10 +135,10 @@ class Job:
     def reference(self, own: str) -> str:
         """Return the reference a write is known by.
 
-        A run told to repeat gives every reference its own mark, so that what earlier runs confirmed is done again,
-        once, and is seen in the ledger as a deliberate repeat.
+        A repetition gives every reference its own mark, so that what earlier runs confirmed is done again, once, and is
+        seen in the ledger as a deliberate repeat.
         """
-        return f"{own}#repeat:{self.run.run_id}" if self.run.repeat else own
+        return f"{own}#repeat:{self.run.repetition}" if self.run.repetition is not None else own
 
     # --- integrations -------------------------------------------------------------------------------------------
 

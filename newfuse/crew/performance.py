@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,16 @@ from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import system_prompt
 from newfuse.crew.runbook_model import FAILED, RunbookModel
 from newfuse.crew.tool_adapter import declare, is_cancelled
+from newfuse.crew.tool_call_limit import ToolCallLimit, ToolCallLimitReached
 from newfuse.log import logger
-from newfuse.redact import redact_text
+from newfuse.redact import Masker
 from newfuse.report.results import Performance
 
 _log = logger("crew")
 UNREADABLE_LIMIT = 2  # times a model is asked to repeat a tool call that was no JSON
+FAILURE_LENGTH = 200  # characters of a failure in a report: its first sentence or two
+FAILURE_READ = 16_384  # characters looked at for it: a key that begins in its first line ends within these
+REDIRECTION = 3  # hundreds of an HTTP status (RFC 9110, 15.4)
 STEPS_PER_CALL = 2  # graph steps of one turn: the model, then its tools
 
 # Why an answer ended, in the words of OpenAI (finish_reason) and Anthropic (stop_reason).
@@ -46,13 +51,17 @@ class AnswerCutOff(Exception):
 class Watch(AgentMiddleware):
     """Counts a performance's model calls and tokens, ends it at its limit, and refuses cut-off tool calls.
 
-    Where declarations of the tools are given, the model is shown these.
+    Where declarations of the tools are given, the model is shown these; where a limit of tool calls is given, it is
+    told of every answer.
     """
 
-    def __init__(self, limit: int, declared: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(
+        self, limit: int, declared: Sequence[dict[str, Any]] = (), tool_calls: ToolCallLimit | None = None
+    ) -> None:
         super().__init__()
         self.limit = limit
         self.declared = list(declared)
+        self.tool_calls = tool_calls
         self.calls = 0
         self.input_tokens: int | None = 0
         self.output_tokens: int | None = 0
@@ -78,6 +87,8 @@ class Watch(AgentMiddleware):
                 self._count(message)
                 if message.tool_calls and _cut_off(message, streamed=bool(getattr(request.model, "streaming", False))):
                     raise AnswerCutOff
+                if self.tool_calls is not None:
+                    self.tool_calls.answered(message)
         return response
 
     def _count(self, message: AIMessage) -> None:
@@ -112,6 +123,7 @@ async def perform(
     by: str,
     why: str,
     limit: int,
+    masker: Masker | None = None,
 ) -> Conversation:
     """Let an agent work until it says it is done, reaches its limit, or its model fails.
 
@@ -123,13 +135,16 @@ async def perform(
         by: Name of the model, for reports.
         why: Why this performer, for reports.
         limit: Most model calls.
+        masker: Takes the model's own keys out of what its server says; without one, what looks like a secret is masked.
 
     Returns:
         The conversation; how it ended is data, a failure of the model is no exception.
     """
-    # A runbook knows its tools' arguments.
-    watch = Watch(limit, [] if isinstance(model, RunbookModel) else [declare(tool) for tool in tools])
-    worker = create_agent(model, list(tools), system_prompt=system_prompt(agent), middleware=[watch], name=agent.name)
+    masker = masker or Masker()
+    watch, middleware = _watch(agent, model, tools, limit)
+    worker = create_agent(
+        model, list(tools), system_prompt=system_prompt(agent), middleware=middleware, name=agent.name
+    )
     config: RunnableConfig = {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
     said: list[BaseMessage] = list(messages)
     ended, text = "done", ""
@@ -143,14 +158,19 @@ async def perform(
         except CallLimitReached:
             ended = f"stopped: it had used its {limit} model calls"
             break
+        except ToolCallLimitReached:
+            ended = f"stopped: it had used its {agent.tool_call_limit} tool calls"
+            break
         except AnswerCutOff:
             ended = "stopped: its answer was cut off in the middle of a tool call"
             break
         except (Exception, asyncio.CancelledError) as exc:
             if isinstance(exc, asyncio.CancelledError) and is_cancelled():
                 raise
-            _log.info("the performance of %s by %s failed", agent.name, by, exc_info=True)
-            ended = f"failed: {_failure(exc)}"
+            failure = _failure(exc, masker)
+            _log.info("the performance of %s by %s failed: %s", agent.name, by, failure)
+            _log.debug("it broke off here:\n%s", "".join(traceback.format_tb(exc.__traceback__)))  # lines, no values
+            ended = f"failed: {failure}"
             break
         said = state["messages"]
         last = said[-1]
@@ -164,7 +184,7 @@ async def perform(
                 break
             said = [*said[:-1], HumanMessage("Your tool call was not readable as JSON. Please make it again.")]
             continue
-        text = str(last.text)
+        text = masker.text(str(last.text))
         failed = last.response_metadata.get(FAILED)
         if failed is not None:
             ended = f"failed: {failed}"
@@ -180,6 +200,17 @@ async def perform(
     return Conversation(performance, said, text)
 
 
+def _watch(
+    agent: Agent, model: BaseChatModel, tools: Sequence[BaseTool], limit: int
+) -> tuple[Watch, list[AgentMiddleware]]:
+    if isinstance(model, RunbookModel):  # the app's own code: it knows its tools' arguments, and comes to an end
+        watch = Watch(limit)
+        return watch, [watch]
+    tool_calls = ToolCallLimit(agent.tool_call_limit)
+    watch = Watch(limit, [declare(tool) for tool in tools], tool_calls)
+    return watch, [watch, tool_calls]
+
+
 def _cut_off(message: AIMessage, *, streamed: bool) -> bool:
     metadata = message.response_metadata
     reason = metadata.get("finish_reason") or metadata.get("stop_reason")
@@ -187,6 +218,11 @@ def _cut_off(message: AIMessage, *, streamed: bool) -> bool:
     return reason not in WHOLE if streamed else reason in CUT
 
 
-def _failure(exc: BaseException) -> str:
-    first_line = redact_text(str(exc)).splitlines()[0][:200] if str(exc) else ""
+def _failure(exc: BaseException, masker: Masker) -> str:
+    """Say in a line what failed, without the keys that the server may have repeated."""
+    status = getattr(exc, "status_code", None)
+    if isinstance(status, int) and status // 100 == REDIRECTION:
+        return f"HTTP {status}: its server redirects, and no redirect is followed. Give the final address with --model"
+    lines = masker.text(str(exc)[:FAILURE_READ]).splitlines()
+    first_line = lines[0][:FAILURE_LENGTH] if lines else ""
     return f"{type(exc).__name__}: {first_line}" if first_line else type(exc).__name__

@@ -27,6 +27,7 @@ from newfuse.report.results import (
     HealthReading,
     IntegrationResult,
     ModelUse,
+    Repetition,
     RunResult,
     RunStatus,
     TaskOutcome,
@@ -55,6 +56,7 @@ class RunFrame:
     environment: Environment
     model: str
     started_at: datetime
+    repetition: Repetition | None = None
 
 
 async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], store: Store) -> RunRecord:
@@ -147,6 +149,7 @@ def _result(
         },
         facts=list(frame.run.facts),
         model_use=ModelUse.of(outcomes),
+        repetition=frame.repetition,
     )
 
 

@@ -24,7 +24,7 @@ from newfuse.crew.task import Task
 from newfuse.crew.tool_adapter import adapt
 from newfuse.errors import NewFuseError, Rejected, VendorError
 from newfuse.log import logger
-from newfuse.redact import redact_text
+from newfuse.redact import Masker, redact_text
 from newfuse.report.results import (
     EXCEPTIONS_SHOWN,
     CheckResult,
@@ -44,10 +44,11 @@ EXCEPTIONAL = set(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
 
 @dataclass(frozen=True, slots=True)
 class Performer:
-    """What leads a conversation: a chat model and its name."""
+    """What leads a conversation: a chat model, its name, and what masks its keys."""
 
     name: str
     model: BaseChatModel
+    masker: Masker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ async def _work(job: Job, task: Task, agent: Agent, performers: Performers, done
 
     async def performance(who: Performer, messages: Sequence[BaseMessage], why: str, limit: int) -> Conversation:
         before = job.tool_calls
-        conversation = await perform(agent, who.model, tools, messages, by=who.name, why=why, limit=limit)
+        conversation = await perform(
+            agent, who.model, tools, messages, by=who.name, why=why, limit=limit, masker=who.masker
+        )
         conversation.performance.tool_calls = job.tool_calls - before
         done.append(conversation)
         return conversation

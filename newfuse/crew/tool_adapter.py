@@ -15,6 +15,7 @@ from newfuse.crew.tool import Tool
 from newfuse.errors import NewFuseError
 from newfuse.http.context import calling
 from newfuse.log import logger
+from newfuse.privacy import mask_text
 from newfuse.redact import redact_text
 
 _log = logger("crew")
@@ -74,5 +75,6 @@ def is_cancelled() -> bool:
 
 
 def _shown(text: str) -> str:
-    text = redact_text(text)
+    """Return a text as a model is shown it; what the engine keeps for reports is untouched."""
+    text = mask_text(redact_text(text))
     return text if len(text) <= CONTENT_LIMIT else f"{text[:CONTENT_LIMIT]}… (cut; {len(text)} characters in all)"

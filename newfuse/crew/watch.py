@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from newfuse.crew.job import Progress
 from newfuse.log import logger
-from newfuse.report.results import TaskOutcome
+from newfuse.report.results import Repetition, TaskOutcome
 
 _log = logger("crew")
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run has begun: its identity, model and tasks (name, title, agent)."""
+    """The run has begun: its identity, model and tasks (name, title, agent).
+
+    `repetition` is the one it works on; `unfinished` one that it leaves alone, because it was not told to repeat.
+    """
 
     run_id: str
     mode: str
@@ -22,6 +25,8 @@ class RunStarted:
     model_why: str
     tasks: list[tuple[str, str, str]]
     records: dict[str, int]
+    repetition: Repetition | None = None
+    unfinished: Repetition | None = None
 
 
 class Watcher:

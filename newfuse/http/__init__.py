@@ -9,7 +9,7 @@ from newfuse.http.client import ApiClient
 from newfuse.http.config import ApiConfig
 from newfuse.http.context import CALL, CallContext, calling
 from newfuse.http.paginate import Cursor, LinkNext, Offset, PageNumber, Pages
-from newfuse.http.rate_limit import RateHeaders, RateLimit
+from newfuse.http.rate_limit import RateHeaders, RateLimit, SharedQuota
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.response import ApiResponse, Describe, Expect, Fault
 from newfuse.http.retry import RetryPolicy
@@ -43,6 +43,7 @@ __all__ = [
     "Request",
     "Response",
     "RetryPolicy",
+    "SharedQuota",
     "calling",
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_codec
 import time
 import uuid
 from collections.abc import Mapping
@@ -11,20 +10,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from newfuse.errors import InvalidArguments
+from newfuse.http.bounds import ACCEPT_ENCODING, MAX_ANSWER_BYTES
 from newfuse.http.breaker import Breaker, BreakerChange, BreakerPolicy
 from newfuse.http.config import ApiConfig
 from newfuse.http.context import CALL
-from newfuse.http.encode import encode_form, encode_query
+from newfuse.http.encode import encode_body, encode_query
 from newfuse.http.headers import raw_headers
 from newfuse.http.paginate import Cursor, Offset, PageNumber, Pages, PageStyle
-from newfuse.http.rate_limit import Clock, RateGate, RateLimit, Sleep
+from newfuse.http.rate_limit import Clock, RateGate, RateLimit, SharedQuota, Sleep
 from newfuse.http.record import Recorder
-from newfuse.http.response import ApiResponse, Describe, Expect, Masker
+from newfuse.http.response import AnswerMasker, ApiResponse, Describe, Expect
 from newfuse.http.retry import SAFE_METHODS, Retrier, RetryPolicy, Safety
 from newfuse.http.send import Call, Sender
 from newfuse.http.session import LOOPBACK, Session
-from newfuse.http.url import BaseUrl, parse_base, parse_template
-from newfuse.redact import SECRET_NAMES
+from newfuse.http.url import BaseUrl, parse_base, parse_template, without_params
+from newfuse.redact import MASK, SECRET_NAMES
 from newfuse.types import JSON
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class ApiClient:
         recorder: Recorder | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: RateLimit | None = None,
+        shared_quota: SharedQuota | None = None,
         breaker: BreakerPolicy | None = BreakerPolicy(),  # noqa: B008  (frozen)
         on_breaker_change: BreakerChange | None = None,
         idempotency_header: str | None = None,
@@ -90,6 +91,7 @@ class ApiClient:
             recorder: Told every request sent.
             retry: How often and how patiently to repeat.
             rate_limit: The account's quota; without one only the number of simultaneous requests is bounded.
+            shared_quota: What of that quota others use too; without it the client has the quota to itself.
             breaker: When to stop asking a failing vendor; None: never.
             on_breaker_change: Told when the breaker changes its state.
             idempotency_header: Header of the vendor's idempotency key, e.g. `Idempotency-Key`. Only with it
@@ -106,13 +108,13 @@ class ApiClient:
         self.config = config
         self.integration = integration
         self.retry = retry or RetryPolicy()
-        self.gate = RateGate(rate_limit, sleep=sleep, clock=clock, wall_clock=wall_clock)
+        self.gate = RateGate(rate_limit, shared=shared_quota, sleep=sleep, clock=clock, wall_clock=wall_clock)
         self.breaker = Breaker(breaker, clock=clock, on_change=on_breaker_change) if breaker else None
         self._base = parse_base(config.base_url)
         self._routes = sorted(
             ((prefix, parse_base(url)) for prefix, url in config.routes.items()), key=lambda r: -len(r[0])
         )
-        self._headers = raw_headers({"Accept": "application/json", "Accept-Encoding": "gzip, deflate"})
+        self._headers = raw_headers({"Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
         self._headers |= raw_headers({"User-Agent": f"newfuse/{_version()}"} | dict(config.headers))
         self._idempotency_header = idempotency_header
         self._session = Session(
@@ -128,7 +130,7 @@ class ApiClient:
             breaker=self.breaker,
             recorder=recorder,
             describe=describe,
-            masker=Masker(_secrets(config, auth)),
+            masker=AnswerMasker(_secrets(config, auth)),
             timeout_s=config.timeout_s,
             wall_clock=wall_clock,
         )
@@ -159,6 +161,7 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         expect: Expect = Expect.ANYTHING,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> ApiResponse:
         """Make one call, repeated where that is safe.
 
@@ -174,6 +177,7 @@ class ApiClient:
             repeatable: Whether repeating it is harmless; by default GET, HEAD and OPTIONS are and for others
                 the call context says so.
             expect: What the body of a success must be.
+            max_bytes: Most bytes the answer may have, as transferred and as unpacked.
 
         Returns:
             The successful answer.
@@ -183,6 +187,7 @@ class ApiClient:
             RetryLater: Rate limit, 5xx or no connection, after the repetitions allowed.
             UnreadableAnswer: What came was not the vendor's: another body than expected, or a redirect or refusal
                 that is not in the vendor's own form.
+            AnswerTooLarge: The answer to a read was cut off at `max_bytes`.
             OutcomeUnknown: A write may have been carried out and no answer tells.
             ReconnectNeeded: The credentials are wrong or lack a permission.
             Rejected: The vendor refused the request.
@@ -197,6 +202,7 @@ class ApiClient:
             headers=headers,
             repeatable=repeatable,
             expect=expect,
+            max_bytes=max_bytes,
         )
 
     async def _call(
@@ -212,9 +218,10 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
         expect: Expect = Expect.JSON,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> ApiResponse:
         method = method.upper()
-        content, content_type = _body(json, form)
+        content, content_type = encode_body(json, form)
         context = CALL.get()
         raw = dict(self._headers)
         if content_type is None:
@@ -235,7 +242,11 @@ class ApiClient:
             safety = Safety.NATURAL
         base, relative, template = self._locate(path, values)
         url = link or base.url + relative
-        query = encode_query({**self.config.params, **(params or {})}) if link is None else ""
+        given = {**self.config.params, **(params or {})}
+        if link is not None:  # it says all but what was masked in it: our own secrets
+            url, masked = without_params(url, MASK)
+            given = {name: value for name, value in self.config.params.items() if name in masked}
+        query = encode_query(given)
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         call = Call(
@@ -250,6 +261,7 @@ class ApiClient:
             safety=safety,
             context=context,
             expect=expect,
+            max_bytes=max_bytes,
         )
         return await self._retrier.run(lambda number: self._sender.attempt(call, number), safety)
 
@@ -261,7 +273,7 @@ class ApiClient:
             if base is None or resolved is None:
                 problem = f"leads out of {self.config.base_url}"
                 raise InvalidArguments("cannot build the URL", [("path", problem)])
-            return base, resolved[len(base.url) :], LINK_TEMPLATE
+            return base, without_params(resolved, MASK)[0][len(base.url) :], LINK_TEMPLATE
         template = parse_template(path)
         base = next((base for prefix, base in self._routes if template.text.startswith(prefix)), self._base)
         return base, template.fill(values), template.text
@@ -305,6 +317,7 @@ class ApiClient:
         limit: int | None = None,
         headers: Mapping[str, str] | None = None,
         absent_is_empty: bool = False,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Pages:
         """Read a list page by page; nothing is sent before the iteration begins.
 
@@ -321,6 +334,7 @@ class ApiClient:
             headers: Headers of every page.
             absent_is_empty: The vendor leaves an empty list out of its answer (Google's JSON does); otherwise an answer
                 without one is unreadable, and no empty list.
+            max_bytes: Most bytes one page may have.
 
         Returns:
             An async iterator over the items, which knows afterwards whether the list was complete.
@@ -348,6 +362,7 @@ class ApiClient:
                 json=body,
                 headers=headers,
                 repeatable=True,
+                max_bytes=max_bytes,
             )
             at = response.url
             return response
@@ -367,25 +382,10 @@ class ApiClient:
         )
 
 
-def _body(json: JSON, form: Params | None) -> tuple[bytes, bytes | None]:
-    if form is not None:
-        if json is not None:
-            raise InvalidArguments("cannot send the body", [("form", "give either json or form, not both")])
-        return encode_form(form).encode("ascii"), b"application/x-www-form-urlencoded"
-    if json is None:
-        return b"", None
-    try:
-        text = json_codec.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8"), b"application/json"
-    except (TypeError, ValueError, RecursionError) as exc:
-        # The codec's words name a type or "Out of range", never a value of the body; a bad surrogate's would.
-        said = "holds a character that is not Unicode" if isinstance(exc, UnicodeEncodeError) else str(exc)
-        raise InvalidArguments("cannot send the body", [("json", said)]) from None
-
-
 def _secrets(config: ApiConfig, auth: httpx.Auth | None) -> list[str]:
     given = {**config.params, **config.headers}
     named = [str(value) for name, value in given.items() if SECRET_NAMES.search(name)]
+    named += [value.rpartition(" ")[2] for value in named]  # a token behind the name of its scheme
     return [*named, *(secret.get_secret_value() for secret in getattr(auth, "secrets", ()))]
 
 

@@ -1,4 +1,4 @@
-"""Turns mappings into query strings and form bodies.
+"""Turns mappings into query strings and bodies.
 
 Nested values follow Stripe's notation (https://docs.stripe.com/api, its SDKs): `metadata[plan]=x`,
 `items[0][price]=y`.
@@ -6,11 +6,41 @@ Nested values follow Stripe's notation (https://docs.stripe.com/api, its SDKs): 
 
 from __future__ import annotations
 
+import json as json_codec
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
 from newfuse.errors import InvalidArguments
+from newfuse.types import JSON
+
+
+def encode_body(json: JSON, form: Mapping[str, Any] | None) -> tuple[bytes, bytes | None]:
+    """Encode a request's body.
+
+    Args:
+        json: Body to send as JSON, or None.
+        form: Body to send as a form, or None.
+
+    Returns:
+        The body and its content type; no bytes and None where there is no body.
+
+    Raises:
+        InvalidArguments: Both are given, or the one cannot be encoded; no value of it is repeated.
+    """
+    if form is not None:
+        if json is not None:
+            raise InvalidArguments("cannot send the body", [("form", "give either json or form, not both")])
+        return encode_form(form).encode("ascii"), b"application/x-www-form-urlencoded"
+    if json is None:
+        return b"", None
+    try:
+        text = json_codec.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8"), b"application/json"
+    except (TypeError, ValueError, RecursionError) as exc:
+        # The codec's words name a type or "Out of range", never a value of the body; a bad surrogate's would.
+        said = "holds a character that is not Unicode" if isinstance(exc, UnicodeEncodeError) else str(exc)
+        raise InvalidArguments("cannot send the body", [("json", said)]) from None
 
 
 def encode_form(fields: Mapping[str, Any]) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from newfuse.errors import (
     AuthenticationFailed,
@@ -19,8 +19,11 @@ from newfuse.errors import (
     Unavailable,
     VendorError,
 )
-from newfuse.redact import MASK, redact, redact_text
+from newfuse.redact import Masker, redact
 from newfuse.types import JSON
+
+if TYPE_CHECKING:
+    import httpx
 
 # Long enough for the vendors' own messages, short enough for a console line or a prompt.
 MAX_MESSAGE_CHARS = 300
@@ -30,8 +33,8 @@ MAX_DETAIL_ITEMS = 50
 MAX_DETAIL_DEPTH = 6
 # Looked at beyond the cut, so that no secret is shown by half (tokens of 2 kB are common, of 4 kB known).
 LONGEST_SECRET_CHARS = 8192
-# A shorter "secret" would mask ordinary words wherever they occur.
-MIN_MASKED_CHARS = 6
+# Longer than any vendor's; what comes from outside is not kept without a bound.
+MAX_REQUEST_ID_CHARS = 200
 
 REQUEST_ID_HEADERS = (
     "request-id",  # Stripe, Anthropic
@@ -229,26 +232,27 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     """
     for name in REQUEST_ID_HEADERS:
         if name in headers:
-            return headers[name]
+            return headers[name][:MAX_REQUEST_ID_CHARS]
     return None
 
 
-class Masker:
-    """Takes the account's own credentials, and whatever looks like one, out of texts from outside."""
+class AnswerMasker(Masker):
+    """Takes the account's own secrets out of what its vendor answered, and bounds what is shown of it."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        kept = {text for text in secrets if len(text) >= MIN_MASKED_CHARS}
-        self._secrets = sorted(kept, key=len, reverse=True)
+    def body(self, content: bytes, decoded: JSON | str | None) -> JSON | str | None:
+        """Return a decoded body without the secrets; it is walked only where its bytes may hold one."""
+        return self.value(decoded) if self.may_be_in(content) else decoded
 
-    def __repr__(self) -> str:
-        return f"Masker({len(self._secrets)} secrets)"
+    def headers(self, headers: httpx.Headers) -> httpx.Headers:
+        """Return headers without the secrets."""
+        if not self.may_be_in(b"\n".join([value for _, value in headers.raw])):
+            return headers
+        masked = [(name, self.value(value)) for name, value in headers.multi_items()]
+        return type(headers)(masked, encoding=headers.encoding)
 
     def text(self, text: str, limit: int = MAX_MESSAGE_CHARS) -> str:
-        """Return the text masked, then cut to `limit` characters."""
-        text = text[: limit + LONGEST_SECRET_CHARS]  # a body may have megabytes
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        text = redact_text(text)
+        """Return a text fit to be shown, cut to `limit` characters."""
+        text = super().text(text[: limit + LONGEST_SECRET_CHARS])  # a body may have megabytes
         return text if len(text) <= limit else text[: limit - 1] + "…"
 
     def detail(self, body: JSON | str | None) -> JSON:

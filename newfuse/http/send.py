@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from newfuse.errors import CircuitOpen, InvalidArguments, NewFuseError, RateLimited, Unavailable, UnreadableAnswer
-from newfuse.http.rate_limit import MAX_HOLD_S
+from newfuse.errors import (
+    AnswerTooLarge,
+    CircuitOpen,
+    InvalidArguments,
+    NewFuseError,
+    RateLimited,
+    Unavailable,
+)
+from newfuse.http.bounds import MAX_BYTES_EXTENSION, AnswerTooLong, CannotUnpack, bytes_received
+from newfuse.http.rate_limit import MAX_HOLD_S, UNSAID_HOLD_S, HeldTooLong
 from newfuse.http.record import CallRecord, Recorder
+from newfuse.http.refusal import Refusals
 from newfuse.http.response import (
+    AnswerMasker,
     ApiResponse,
     Describe,
     Expect,
-    Fault,
-    Masker,
     UndecodableError,
     decode,
-    describe,
-    error_for,
     request_id,
 )
-from newfuse.http.retry import (
-    REFUSED_UNSEEN,
-    REPEATED_STATUSES,
-    Delivery,
-    Failed,
-    Safety,
-    parse_retry_after,
-)
+from newfuse.http.retry import Delivery, Failed, Safety
 from newfuse.http.session import SENDING
 from newfuse.log import logger
 
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from newfuse.http.context import CallContext
     from newfuse.http.rate_limit import RateGate
     from newfuse.http.session import Session
-    from newfuse.types import JSON
 
 _log = logger("http")
 
@@ -69,6 +67,7 @@ class Call:
     safety: Safety
     context: CallContext
     expect: Expect
+    max_bytes: int
 
 
 class Sender:
@@ -84,7 +83,7 @@ class Sender:
         breaker: Breaker | None,
         recorder: Recorder | None,
         describe: Describe | None,
-        masker: Masker,
+        masker: AnswerMasker,
         timeout_s: float,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -94,12 +93,11 @@ class Sender:
         self._gate = gate
         self._breaker = breaker
         self._recorder = recorder
-        self._describe = describe
+        self._refusals = Refusals(integration, describe, masker, wall_clock)
         self._masker = masker
         self._timeout_s = timeout_s
         connect_s = timeout_s * CONNECT_SHARE
         self._timeout = {"connect": connect_s, "read": timeout_s, "write": timeout_s, "pool": connect_s}
-        self._wall_clock = wall_clock
         self._last_failure = ""  # the last that counted for the breaker: whoever is refused hears of it
 
     async def attempt(self, call: Call, number: int) -> ApiResponse:
@@ -141,7 +139,7 @@ class Sender:
         try:
             if not context.probe:
                 self._refuse_early()
-            record.waited_ms = await self._gate.acquire() * 1000
+            record.waited_ms = await self._acquire() * 1000
             try:
                 return await self._through_breaker(call, record)
             finally:
@@ -160,12 +158,21 @@ class Sender:
             raise self._refused(wait_s)
         held_s = self._gate.held_for_s()
         if held_s > MAX_HOLD_S:
-            error = RateLimited(
-                f"the vendor's quota is spent for another {held_s:.0f} s",
-                retry_after_s=held_s,
-                integration=self._integration,
-            )
-            raise Failed(error, Delivery.NOT_RECEIVED, retry=False)
+            raise self._spent(held_s)
+
+    async def _acquire(self) -> float:
+        try:
+            return await self._gate.acquire()
+        except HeldTooLong as exc:  # as another of those who share the quota was told
+            raise self._spent(exc.held_s) from None
+
+    def _spent(self, held_s: float) -> Failed:
+        error = RateLimited(
+            f"the vendor's quota is spent for another {held_s:.0f} s",
+            retry_after_s=held_s,
+            integration=self._integration,
+        )
+        return Failed(error, Delivery.NOT_RECEIVED, retry=False)
 
     def _refused(self, wait_s: float) -> Failed:
         error = CircuitOpen(
@@ -209,7 +216,11 @@ class Sender:
                 call.url,
                 headers=call.headers,
                 content=call.content or None,
-                extensions={"timeout": self._timeout, PATH_EXTENSION: call.path},
+                extensions={
+                    "timeout": self._timeout,
+                    PATH_EXTENSION: call.path,
+                    MAX_BYTES_EXTENSION: call.max_bytes,
+                },
             )
         except httpx.InvalidURL:  # longer than httpx takes; its text would repeat the values
             problem = f"the values and params make it {len(call.url)} characters long, or unreadable"
@@ -220,7 +231,8 @@ class Sender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 record.sent = True
-                response = await client.send(request, auth=self._auth)
+                response = await client.send(request, auth=self._auth, stream=True)
+                await self._load(response, record)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
             record.sent = False
             record.error = type(exc).__name__
@@ -232,6 +244,15 @@ class Sender:
             self._reason(exc, call)
             said = f"{call.host} did not answer within {self._timeout_s:g} s"
             raise self._uncertain(said) from exc
+        except AnswerTooLong as exc:
+            record.status = exc.status
+            said = f"{exc}; ask for less at a time"
+            too_large = AnswerTooLarge(said, integration=self._integration, status=exc.status)
+            raise Failed(too_large, Delivery.UNCERTAIN, retry=False) from exc
+        except CannotUnpack as exc:
+            record.error = type(exc).__name__
+            reason = self._reason(exc, call)
+            raise self._uncertain(f"the answer of {call.host} cannot be read ({reason})") from exc
         except NewFuseError:  # from the authentication, before anything left
             record.sent = False
             raise
@@ -243,6 +264,15 @@ class Sender:
             SENDING.reset(token)
             record.latency_ms = (time.perf_counter() - began) * 1000
         return response
+
+    async def _load(self, response: httpx.Response, record: CallRecord) -> None:
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()  # not read to its end: the connection goes too
+            raise
+        finally:
+            record.bytes_in = bytes_received(response)
 
     def _uncertain(self, said: str) -> Failed:
         return Failed(Unavailable(said, integration=self._integration), Delivery.UNCERTAIN, retry=None)
@@ -266,9 +296,9 @@ class Sender:
 
     def _read(self, call: Call, response: httpx.Response, record: CallRecord) -> ApiResponse:
         status = response.status_code
-        headers = dict(response.headers.items())
+        kept = self._masker.headers(response.headers)
+        headers = dict(kept.items())
         record.status = status
-        record.bytes_in = response.num_bytes_downloaded
         record.request_id = request_id(headers)
         record.tls = _tls(response)
         self._gate.observe(headers)
@@ -276,73 +306,18 @@ class Sender:
             body = decode(response.content, headers.get("content-type"), response.charset_encoding)
         except UndecodableError as exc:
             if status < 300:
-                raise self._unreadable(f"the answer cannot be read: {exc}", record) from exc
+                raise self._refusals.unreadable(f"the answer cannot be read: {exc}", status, record.request_id) from exc
             body = response.text
         if status < 300 and (problem := call.expect.problem(status, response.content, body)) is not None:
-            raise self._unreadable(f"the answer is not {self._integration}'s: {problem}", record)
+            said = f"the answer is not {self._integration}'s: {problem}"
+            raise self._refusals.unreadable(said, status, record.request_id)
+        body = self._masker.body(response.content, body)
         if status < 300 or status == 304:
-            return ApiResponse(status, response.headers, body, record.request_id, record.latency_ms, call.url)
-        raise self._failure(call, status, headers, body, record)
-
-    def _unreadable(self, said: str, record: CallRecord) -> Failed:
-        error = UnreadableAnswer(
-            said, integration=self._integration, status=record.status, request_id=record.request_id
-        )
-        return Failed(error, Delivery.UNCERTAIN, retry=None)
-
-    def _failure(self, call: Call, status: int, headers: Mapping[str, str], body: JSON, record: CallRecord) -> Failed:
-        if status < 400:
-            said = self._redirected(headers)
-            return replace(self._unreadable(said, record), retry=False)
-        fault, is_own = self._fault(status, headers, body)
-        is_foreign = not is_own and status < 500 and status not in REFUSED_UNSEEN
-        if is_foreign and status not in {401, 403}:
-            said = self._foreign(status, body, fault)
-            return replace(self._unreadable(said, record), retry=None if status == 408 else False)
-        header_s = parse_retry_after(headers, now=self._wall_clock)
-        wait_s = fault.retry_after_s if fault is not None and fault.retry_after_s is not None else header_s
-        about: dict[str, Any] = {"integration": self._integration, "request_id": record.request_id}
-        about["detail"] = self._masker.detail(body)
-        error = error_for(status, fault, retry_after_s=wait_s, **about)
-        if status == 429 and wait_s is not None:
-            self._gate.hold(wait_s)
-        delivery = Delivery.UNCERTAIN if is_foreign else _delivery(status, fault)
-        return Failed(error, delivery, _retry(status, fault, call.safety), wait_s)
-
-    def _fault(self, status: int, headers: Mapping[str, str], body: JSON) -> tuple[Fault | None, bool]:
-        """Return what the answer says, masked, and whether it is in the vendor's own form.
-
-        Where the integration does not say what that form is, any JSON that names an error counts.
-        """
-        fault: Fault | None = None
-        if self._describe is not None:
-            try:
-                fault = self._describe(status, headers, body)
-            except Exception:
-                _log.exception("the description of %s's errors failed", self._integration)
-        is_own = fault is not None
-        fault = fault or describe(body)
-        if fault is None:
-            return None, False
-        is_own = is_own or (self._describe is None and not isinstance(body, str))
-        code = self._masker.text(str(fault.code)) if fault.code is not None else None
-        return replace(fault, message=self._masker.text(fault.message), code=code), is_own
-
-    def _foreign(self, status: int, body: JSON, fault: Fault | None) -> str:
-        what = "an empty body" if body is None else "a body of another form"
-        said = f" ({fault.message})" if fault is not None else ""
-        return (
-            f"HTTP {status} with {what} than {self._integration}'s refusals have{said}: something on the way may have "
-            "answered, which says nothing about the request"
-        )
-
-    def _redirected(self, headers: Mapping[str, str]) -> str:
-        try:
-            target = urlsplit(headers.get("location", "")).hostname
-        except ValueError:
-            target = None
-        where = f"to {self._masker.text(target)}" if target else "elsewhere"
-        return f"the answer redirects {where}, which is not followed: correct base_url or the path"
+            return ApiResponse(status, kept, body, record.request_id, record.latency_ms, call.url)
+        failed = self._refusals.read(status, headers, body, record.request_id, call.safety)
+        if status == 429:
+            self._gate.hold(failed.wait_s if failed.wait_s is not None else UNSAID_HOLD_S)
+        raise failed
 
     def _write_down(self, record: CallRecord) -> None:
         if self._recorder is None:
@@ -351,28 +326,6 @@ class Sender:
             self._recorder(record)
         except Exception:
             _log.exception("the call recorder failed")
-
-
-def _delivery(status: int, fault: Fault | None) -> Delivery:
-    if status == 429 or (fault is not None and fault.processed is False):
-        return Delivery.NOT_RECEIVED
-    if fault is not None and fault.retry and status == 409:
-        # Stripe's idempotency_key_in_use: an earlier request with this key is still being worked on.
-        return Delivery.UNCERTAIN
-    # 408: the vendor stopped waiting for the rest of a request, and may have acted on what it had.
-    return Delivery.UNCERTAIN if status >= 500 or status == 408 else Delivery.ANSWERED
-
-
-def _retry(status: int, fault: Fault | None, safety: Safety) -> bool | None:
-    """Return what the answer says about repeating: True, False, or None: only if that is safe."""
-    asked = fault.retry if fault is not None else None
-    if asked is not None and not (asked and safety is Safety.ONCE and status >= 500):
-        return asked
-    if status == 429:
-        return True
-    if status in REPEATED_STATUSES or status == 408:
-        return None
-    return False
 
 
 def _tls(response: httpx.Response) -> str | None:

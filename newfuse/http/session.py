@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING
 
+from newfuse.http.bounds import bound_answers
+
 if TYPE_CHECKING:
     import ssl
 
@@ -64,6 +66,7 @@ class Session:
             trust_env=not self._loopback,
             limits=httpx.Limits(max_connections=self._connections, max_keepalive_connections=self._connections),
             follow_redirects=False,
+            event_hooks={"response": [bound_answers(httpx.AsyncByteStream)]},
         )
 
 

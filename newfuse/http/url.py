@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote_plus, urljoin, urlsplit
 
 from newfuse.errors import ConfigurationError, InvalidArguments
 
@@ -162,5 +163,35 @@ def parse_base(url: str) -> BaseUrl:
     )
 
 
+def without_params(url: str, value: str) -> tuple[str, set[str]]:
+    """Take query parameters of one value off a URL.
+
+    Args:
+        url: The URL.
+        value: The value, as it is written in the URL.
+
+    Returns:
+        The URL without them, and their names.
+    """
+    if value not in url:
+        return url, set()
+    address, _, query = url.partition("?")
+    pairs = query.split("&")
+    taken = [pair for pair in pairs if pair.partition("=")[2] == value]
+    left = "&".join(pair for pair in pairs if pair not in taken)
+    return f"{address}?{left}" if left else address, {unquote_plus(pair.partition("=")[0]) for pair in taken}
+
+
 def _origin(scheme: str, hostname: str | None, port: int | None) -> tuple[str, str, int]:
     return scheme, (hostname or "").lower(), port or _DEFAULT_PORTS.get(scheme, 0)
+
+
+def is_loopback(hostname: str) -> bool:
+    """Say whether a host is this machine: `localhost`, 127.0.0.0/8 or ::1 (RFC 6761, 6.3; RFC 1122, 3.2.1.3)."""
+    name = hostname.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:  # another name
+        return False

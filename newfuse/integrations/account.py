@@ -13,16 +13,19 @@ from pydantic import SecretStr, ValidationError
 from newfuse.auth import AuthScheme, NoAuth
 from newfuse.errors import ConfigurationError, IntegrationDisabled, NewFuseError, NotConnected
 from newfuse.events import Event, EventBus, EventName
-from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy
+from newfuse.http import ApiClient, ApiConfig, BreakerPolicy, Fault, RateLimit, Recorder, RetryPolicy, SharedQuota
 from newfuse.http.context import calling
 from newfuse.http.url import parse_base
 from newfuse.integrations.answers import readable
 from newfuse.integrations.config import IntegrationConfig
-from newfuse.integrations.credentials import find_credentials
+from newfuse.integrations.credentials import find_credentials, keep_off_plain_http
 from newfuse.integrations.defaults import process_call_log
 from newfuse.integrations.health import Health
 from newfuse.integrations.schema import problems_of
 from newfuse.types import IntegrationType
+
+MADE_UP = "sandbox"
+"""A credential that opens nothing."""
 
 
 class VendorAccount:
@@ -78,6 +81,12 @@ class VendorAccount:
         self._recorder = recorder
         self._transport = transport
         self._api: ApiClient | None = None
+        self._in_sandbox = False
+        self._shared_quota: SharedQuota | None = None
+
+    def stay_in_sandbox(self) -> None:
+        """Look for no credential outside: what the sandbox was not given credentials for gets made-up ones."""
+        self._in_sandbox = True
 
     def _configure(self, settings: dict[str, Any]) -> IntegrationConfig:
         base_url = settings.pop("base_url", None)
@@ -244,6 +253,10 @@ class VendorAccount:
         limit = self.rate_limit or RateLimit(calls=1)
         return replace(limit, calls=self.config.calls_per_s, per_s=1.0, burst=max(1, int(self.config.calls_per_s)))
 
+    def shared_quota(self) -> SharedQuota | None:
+        """Return what of the quota others use too; None when the account has it to itself."""
+        return None
+
     def _open(self) -> None:
         if self._api is not None:
             return
@@ -253,6 +266,7 @@ class VendorAccount:
             timeout_s=self.config.timeout_s,
             routes=self.routes if self.config.base_url == self.base_url else {},
         )
+        self._shared_quota = self.shared_quota()
         self._api = ApiClient(
             config,
             integration=self.slug,
@@ -260,6 +274,7 @@ class VendorAccount:
             recorder=self._recorder or process_call_log().record,
             retry=self.retry,
             rate_limit=self.quota(),
+            shared_quota=self._shared_quota,
             idempotency_header=self.idempotency_header,
             describe=self.describe_failure if self._describes_failures else None,
             transport=self._transport,
@@ -269,14 +284,23 @@ class VendorAccount:
         if self._api is not None:
             api, self._api = self._api, None
             await api.aclose()
+        if self._shared_quota is not None:
+            self._shared_quota.close()
 
     def credentials(self) -> dict[str, SecretStr]:
-        """Return the credentials: given to the constructor, else from the environment.
+        """Return the credentials: given to the constructor, else from the environment or `.env` beside the app.
 
         Raises:
             MissingCredential: One that is needed was found nowhere.
+            ConfigurationError: They would go to another address than the vendor's own over plain http.
         """
-        return find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if self._in_sandbox:
+            made_up = {field.name: SecretStr(MADE_UP) for field in self.auth.fields if not field.optional}
+            return made_up | self._given
+        found = find_credentials(self.id, self.slug, self.auth.fields, self._given, self.credential_names)
+        if found and self.config.base_url != self.base_url:
+            keep_off_plain_http(self.id, self.config.base_url)
+        return found
 
     def account(self) -> str:
         """Name the vendor account for effect keys; a vendor whose keys tell test from live says so here."""

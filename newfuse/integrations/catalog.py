@@ -69,7 +69,10 @@ def integration_in(environment: Environment, slug: str, *, ledger: Ledger, recor
         there_are = ", ".join(environment.settings) or "none"
         raise ConfigurationError(f"The sandbox has no vendor {slug!r}. It has: {there_are}.")
     settings = environment.settings.get(slug, {})
-    return create_integration(slug, ledger=ledger, recorder=recorder, environment=environment.name, **settings)
+    integration = create_integration(slug, ledger=ledger, recorder=recorder, environment=environment.name, **settings)
+    if environment.mode == "sandbox":
+        integration.stay_in_sandbox()
+    return integration
 
 
 def _is_whole(found: Any) -> TypeGuard[type[Integration]]:

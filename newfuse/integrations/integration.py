@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from newfuse.effects import Ledger, Scope
 from newfuse.errors import IntegrationDisabled, InvalidArguments, NotConnected, UnknownAction
 from newfuse.events import EventBus
-from newfuse.http import Recorder
+from newfuse.http import Recorder, SharedQuota
 from newfuse.integrations import execution
 from newfuse.integrations.account import VendorAccount
 from newfuse.integrations.action import ActionSpec, read_actions
@@ -19,6 +19,7 @@ from newfuse.integrations.defaults import process_ledger
 from newfuse.integrations.health import Health
 from newfuse.integrations.result import Performed, WriteStatus
 from newfuse.integrations.schema import check_arguments
+from newfuse.store.quota import quota_in
 from newfuse.types import Effect
 
 VENDOR_KEY_LIFETIME_S = 24 * 3600.0  # Stripe keeps keys at least 24 h; others say so in their class
@@ -68,6 +69,11 @@ class Integration(VendorAccount):
         """
         super().__init__(recorder=recorder, events=events, transport=transport, settings=settings)
         self._ledger = ledger
+
+    def shared_quota(self) -> SharedQuota:
+        """Return the account's quota as all share it who use the same store."""
+        store = (self._ledger or process_ledger()).store
+        return quota_in(store, environment=self.config.environment, account=self.account(), integration=self.slug)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -8,7 +8,7 @@ from pathlib import Path
 from newfuse.redact import redact_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.record import RunRecord
-from newfuse.report.results import RunStatus, TaskStatus
+from newfuse.report.results import Obstacle, Repetition, RunStatus, TaskStatus
 from newfuse.report.sections import EMOJI, title_of
 from newfuse.report.wording import counted, number, percent
 
@@ -55,6 +55,7 @@ def results_text(record: RunRecord) -> str:
         f"Total Integration Tasks: {result.total_tasks}",
         f"Completed Integrations: {result.completed_tasks}",
         f"Integration Status: {result.status.value}",
+        *_repetition(result.repetition),
         "",
         "📋 INTEGRATION BREAKDOWN:",
         "-" * RULED,
@@ -73,10 +74,18 @@ def results_text(record: RunRecord) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
-def files_text(paths: Sequence[Path]) -> str:
-    """Return the list of the files written."""
-    lines = ["💾 GENERATING INTEGRATION REPORTS", "-" * RULED]
-    return "\n".join([*lines, *(f"  ✅ {path.name}" for path in paths)])
+def _repetition(repetition: Repetition | None) -> list[str]:
+    if repetition is None:
+        return []
+    state = "finished" if repetition.finished else "unfinished: the next --repeat continues it"
+    return [f"Repetition: {repetition.id}, {state}"]
+
+
+def files_text(paths: Sequence[Path], obstacles: Sequence[Obstacle] = ()) -> str:
+    """Return the list of the files written, and of what stood in their way."""
+    lines = ["💾 GENERATING INTEGRATION REPORTS", "-" * RULED, *(f"  ✅ {path.name}" for path in paths)]
+    lines += [f"  {'⚠️' if one.written else '❌'} {_line(f'{one.file}: {one.what}')}" for one in obstacles]
+    return "\n".join(lines)
 
 
 def closing_text(record: RunRecord, folder: Path) -> str:

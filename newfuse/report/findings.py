@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from newfuse.observe import AlertState, Severity
 from newfuse.report.markdown import harmless
-from newfuse.report.prose import left_out
+from newfuse.report.prose import unmeasured_figures
 from newfuse.report.record import RunRecord
 from newfuse.report.results import TaskOutcome, TaskStatus
 from newfuse.report.sections import alert_value, fires
@@ -50,6 +50,7 @@ class Finding(BaseModel):
 def findings(record: RunRecord) -> list[Finding]:
     """Return what the run found, the most urgent first; empty when there is nothing to do."""
     found = [
+        *_obstacles(record),
         *_connections(record),
         *(one for outcome in record.outcomes for one in _outcome(record, outcome)),
         *_alerts(record),
@@ -70,6 +71,19 @@ def refused_by_authentication(record: RunRecord, slug: str | None = None) -> int
         for status in AUTHENTICATION_STATUSES
         if slug in {None, endpoint.integration}
     )
+
+
+def _obstacles(record: RunRecord) -> Iterator[Finding]:
+    for one in record.result.obstacles:
+        step = "Look at what was put aside and remove it: it is none of the run's reports."
+        if not one.written:
+            step = f"Remove the cause; `newfuse runs show {harmless(record.result.run_id)}` shows what the run did."
+        yield Finding(
+            urgency=Urgency.NOTICE if one.written else Urgency.CRITICAL,
+            what=f"{harmless(one.file)}: {harmless(one.what)}.",
+            next_step=step,
+            rests_on="the run's folder",
+        )
 
 
 def _connections(record: RunRecord) -> Iterator[Finding]:
@@ -169,11 +183,11 @@ def _performers(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
                 next_step="Look at the model's limits or choose another with `--model`.",
                 rests_on=f"performers of task {outcome.name}",
             )
-    if left_out(record, outcome):
+    if unmeasured_figures(record, outcome):
         yield Finding(
             urgency=Urgency.NOTICE,
-            what=f"{harmless(outcome.title)}: the closing text named numbers that were not measured.",
-            next_step="None needed: the text was left out of the report.",
+            what=f"{harmless(outcome.title)}: the closing text gives figures that were not measured so.",
+            next_step="None needed: its sentences with such figures were left out of the report.",
             rests_on=f"closing text of task {outcome.name}",
         )
 

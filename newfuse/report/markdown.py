@@ -8,7 +8,6 @@ import unicodedata
 from newfuse.redact import redact_text
 
 SHOWN_CHARACTERS = 300  # a vendor's error fits; a page pasted into one field does not
-PROSE_CHARACTERS = 4000  # about a page: what a performer says in closing
 
 # What CommonMark, GitHub's tables, strikethrough and mathematics give a meaning to anywhere in a line.
 _ANYWHERE = re.compile(r"[\\`*\[\]|~$]")
@@ -19,7 +18,14 @@ _ADDRESS = re.compile(r"(?i)(?<=[a-z])://|(?<=www)\.|(?<=mailto):|(?<=xmpp):")
 # Headings, lists, rules and underlines begin so; a sign before a figure or a point within one does not.
 _LINE_START = re.compile(r"^(?:[#+=:-](?=[\s#+=:-]|$)|\d+[.)](?=\s|$))")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, direction overrides, lone surrogates …
+_COMBINING = {"Mn", "Me"}  # accents, joiners, variation selectors, strokes through a letter, keycaps
 _JOINERS = {"\u200d"}  # zero-width joiner: emoji are made with it
+
+
+class Markdown(str):
+    """A text that is harmless in markdown already: `harmless` made it, or it was composed of such texts."""
+
+    __slots__ = ()
 
 
 def harmless(text: object, limit: int = SHOWN_CHARACTERS) -> str:
@@ -35,17 +41,47 @@ def harmless(text: object, limit: int = SHOWN_CHARACTERS) -> str:
     line = _visible(redact_text(str(text)))
     if len(line) > limit:
         line = f"{line[:limit].rstrip()}… ({len(line)} characters)"
-    return _escaped(line)
+    return Markdown(_escaped(line))
 
 
-def quoted(text: str, limit: int = PROSE_CHARACTERS) -> str:
+def printed(value: object) -> object:
+    """Return what a template prints of a value: a text that nobody marked as harmless is made so."""
+    if not isinstance(value, str) or isinstance(value, Markdown):
+        return value
+    if value.isprintable() and _escaped(redact_text(value)) == value:
+        return value  # nothing in it acts; blanks at its ends are the template's
+    return harmless(value)
+
+
+def plain_text(text: str, limit: int) -> tuple[str, bool]:
+    """Return a text as it can be seen and read, line by line, and whether it was cut.
+
+    Letters and figures are brought to their common form (NFKC: `５`, `⑤` and `⁵` become `5`), characters that cannot be
+    seen or that change the one before them are dropped, runs of blanks become one, credentials are masked.
+
+    Args:
+        text: Anything; what stands behind the limit is not looked at.
+        limit: Most characters.
+    """
+    common = unicodedata.normalize("NFKC", text[:limit])
+    lines = [" ".join(_seen(line).split()) for line in common.splitlines()]
+    shown = redact_text("\n".join(lines))
+    # One character may become eighteen (U+FDFA), and what is masked may be shorter than its mask.
+    return shown[:limit], len(text) > limit or len(shown) > limit
+
+
+def quoted(text: str) -> str:
     """Return a text as a markdown quotation, line by line, harmless; empty lines separate paragraphs."""
-    shown = redact_text(text)
-    if len(shown) > limit:
-        shown = f"{shown[:limit].rstrip()}… ({len(text)} characters)"
-    lines = [_escaped(_visible(line)) for line in shown.strip().splitlines()]
+    lines = [_escaped(_visible(line)) for line in text.strip().splitlines()]
     kept = [line for index, line in enumerate(lines) if line or (index and lines[index - 1])]
     return "\n".join(f"> {line}  " if line else ">" for line in kept)
+
+
+def _seen(line: str) -> str:
+    """Return a line without what has no place of its own in it; blanks of any kind stay."""
+    if line.isascii() and line.isprintable():
+        return line
+    return "".join(char for char in line if char.isspace() or unicodedata.category(char) not in _INVISIBLE | _COMBINING)
 
 
 def _visible(text: str) -> str:

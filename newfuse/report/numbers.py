@@ -1,149 +1,227 @@
-"""Finds the numbers in a text, with what kind of number each is."""
+"""Reads a sentence as words and numbers; what is neither is strange, and nobody can say what it claims."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
+from typing import TypeAlias
+
+from newfuse.report.plain_words import NOTHING_WORDS, NUMBER_WORDS
 
 
 class Kind(StrEnum):
     """What a number says; a count of two does not cover two minutes, nor two percent."""
 
-    PLAIN = "plain"
+    COUNT = "count"
     PERCENT = "percent"
     MONEY = "money"
     TIME = "time"
     """In milliseconds."""
-    MULTIPLE = "multiple"
-    DATE = "date"
-    """A date, a time of day, a version: compared as text."""
+    MOMENT = "moment"
+    """A date or a time of day: compared as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of a text.
+    """One number of a sentence.
 
     Attributes:
         text: As it stands there.
         kind: What it says.
-        value: Its absolute value, times in milliseconds; None for dates.
+        value: Its value, times in milliseconds; None for a moment.
         step: Its precision: half of it is the distance within which a measured value is this number.
+        currency: Of money, its code in lower case.
     """
 
     text: str
     kind: Kind
     value: Decimal | None = None
     step: Decimal = Decimal(1)
+    currency: str = ""
 
 
-_UNITS_MS = {
-    "ms": 1, "millisecond": 1, "milliseconds": 1,
-    "s": 1000, "sec": 1000, "secs": 1000, "second": 1000, "seconds": 1000,
-    "min": 60_000, "mins": 60_000, "minute": 60_000, "minutes": 60_000,
-    "h": 3_600_000, "hr": 3_600_000, "hrs": 3_600_000, "hour": 3_600_000, "hours": 3_600_000,
-    "day": 86_400_000, "days": 86_400_000, "week": 604_800_000, "weeks": 604_800_000,
-    "month": 2_592_000_000, "months": 2_592_000_000, "year": 31_536_000_000, "years": 31_536_000_000,
-}  # fmt: skip
-_SCALES = {"k": 1000, "m": 10**6, "thousand": 1000, "million": 10**6, "billion": 10**9}
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a sentence, in letters alone."""
 
-_SMALL = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-]  # fmt: skip
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-# "one" is mostly a pronoun, and "zero" mostly an emphasis.
-_WORDS = {word: value for value, word in enumerate(_SMALL) if value > 1} | {
-    word: 10 * value for value, word in enumerate(_TENS, start=2)
-}
-_VAGUE = "dozens?|hundreds?|thousands?|millions?|billions?|doubled|tripled|halved"
+    text: str
 
-# "Retried three times" counts; "three times as fast" compares.
-_THAN = r"\s+(?:as|the|more|less|better|faster|higher|larger|bigger|greater|current)\b"
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_SPACE = "[ \u00a0\u2009\u202f]"
-_SEPARATOR = "[,'’_\u00a0\u2009\u202f]"
-_TIME = "|".join(sorted(_UNITS_MS, key=len, reverse=True))
 
-_TOKEN = re.compile(
-    rf"""
-    (?<![\w.])(?P<date>
-        \d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?(?:Z|[+-]\d{{2}}:?\d{{2}})?)?
-      | \b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}} | \d{{1,2}}\.?\s+{_MONTH}\s+\d{{4}}
-      | \d{{1,2}}:\d{{2}}(?::\d{{2}})? | \d+(?:\.\d+){{2,}}
-    )
-    | (?:(?P<symbol>[$€£¥])\s?)?
-      (?<![\w.])(?P<digits>\d{{1,3}}(?:{_SEPARATOR}\d{{3}})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?![A-Za-z_]*\d)
-      (?:{_SPACE}?(?P<scale>thousand|million|billion|[kKM](?![\w])))?
-      (?:
-          (?P<percent>{_SPACE}?(?:[%％‰]|percent\b|per\ cent\b))
-        | {_SPACE}?(?P<multiple>x\b|×|-?fold\b|\ times{_THAN})
-        | [-\s]?(?P<unit>(?:{_TIME})\b)
-        | {_SPACE}(?P<currency>usd|eur|gbp|jpy|chf|cad|aud|dollars?|euros?|pounds?)\b
-      )?
-    | \b(?P<word>(?:{"|".join(_TENS)})-(?:{"|".join(_SMALL[1:10])})|{"|".join(_WORDS)})\b
-      (?:
-          (?P<word_percent>\s?%|\s+percent\b|\s+per\ cent\b)
-        | (?P<word_multiple>-?fold\b|\s+times{_THAN})
-        | [-\s](?P<word_unit>(?:{_TIME})\b)
-      )?
-    | \b(?P<vague>{_VAGUE})\b
-    """,
-    re.VERBOSE | re.IGNORECASE,
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where what is said of one number may end and what is said of the next begin: a comma, an "and"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """What is neither a word nor a number that can be read: `1e6`, `USD500000`, `2,0,0`, `customers[2]`."""
+
+    text: str
+
+
+Token: TypeAlias = Number | Word | Break | Strange
+
+# Marks that may stand before and behind a word or a number; a sign (`-5`, `~5`, `#5`) would change what a number says.
+_CHUNK = re.compile(r"(?P<before>[(\[\"“‘'*`_]*)(?P<core>.*?)(?P<behind>[)\]\"”’'*`_.,;:!?]*)", re.DOTALL)
+_BREAKING_MARKS = re.compile(r"[-–—|*•·#→✓✔✅✗❌:]+")  # by themselves: bullets, dashes, cells of a table, headings
+_BREAKING_WORDS = frozenset({"and", "but", "or", "while", "whereas", "with"})
+
+_FIGURE = re.compile(
+    r"(?P<symbol>[$€£¥])?(?P<whole>0|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d*)(?P<fraction>\.\d+)?(?P<unit>%|ms|s)?", re.ASCII
 )
-_LIST_MARKER = re.compile(r"(?m)^(\s*(?:[-*>#]\s*)*)\d{1,3}[.)](?=\s)")
+_TIME = r"\d{2}:\d{2}(?::\d{2})?"
+_MOMENT = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:T{_TIME}(?:Z|\+00:00)?)?|{_TIME}", re.ASCII)
+_WORDS = re.compile(r"[^\W\d_]+(?:['’]s)?(?:[-_./][^\W\d_]+(?:['’]s)?)*")
+_JOINTS = re.compile(r"[-_./]")
+
+_SYMBOLS = {"$": "usd", "€": "eur", "£": "gbp", "¥": "jpy"}
+_CURRENCIES = {
+    **dict.fromkeys(("dollar", "dollars"), "usd"),
+    **dict.fromkeys(("euro", "euros"), "eur"),
+    **dict.fromkeys(("pound", "pounds"), "gbp"),
+    "yen": "jpy",
+}
+UNITS_MS = {
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1),
+    **dict.fromkeys(("s", "second", "seconds"), 1000),
+    **dict.fromkeys(("min", "minute", "minutes"), 60_000),
+    **dict.fromkeys(("h", "hour", "hours"), 3_600_000),
+}
+_TENS = 10
 
 
-def numbers_in(text: str) -> Iterator[Number]:
-    """Yield the numbers of a text: figures, percentages, amounts, times, dates, and number words from two up.
+def read(sentence: str, names: Collection[str] = (), currencies: Collection[str] = ()) -> list[Token]:
+    """Return a sentence's words, numbers and breaks in their order, and what is strange in it.
 
-    Figures inside names (`GA4`, `v2`, `cus_12`) and the markers of a numbered list are no numbers. Signs are left out,
-    so that a range names its two ends.
+    Two numbers with no word between them are strange: `1 0 0` may be read as one number.
+
+    Args:
+        sentence: The very string that will be printed.
+        names: What may be written with figures though it is no number, in lower case, e.g. `ga4`, `f012`.
+        currencies: Codes that may stand beside an amount, in lower case.
     """
-    for found in _TOKEN.finditer(_LIST_MARKER.sub(r"\1", text)):
-        whole = found[0].strip()
-        if found["date"]:
-            yield Number(whole, Kind.DATE)
-        elif found["vague"]:
-            yield Number(whole, Kind.MULTIPLE)
-        elif found["word"]:
-            yield _spelled(found, whole)
+    tokens = [token for chunk in sentence.split() for token in _chunk(chunk, names)]
+    return _apart(_with_units(tokens, {**_CURRENCIES, **{code: code for code in currencies}}))
+
+
+def _chunk(chunk: str, names: Collection[str]) -> Iterator[Token]:
+    """Yield what stands between two blanks."""
+    if _BREAKING_MARKS.fullmatch(chunk):
+        yield Break()
+        return
+    found = _CHUNK.fullmatch(chunk)
+    assert found is not None  # both ends and the middle may be empty
+    if "(" in found["before"]:
+        yield Break()
+    core = found["core"]
+    if core:
+        yield from _core(core, names)
+    if any(mark in found["behind"] for mark in ",;"):
+        yield Break()
+
+
+def _core(core: str, names: Collection[str]) -> Iterator[Token]:
+    figure = _FIGURE.fullmatch(core)
+    if core.lower() in names:
+        yield Word(core)
+    elif figure is not None:
+        yield _figure(figure)
+    elif _MOMENT.fullmatch(core):
+        yield Number(core, Kind.MOMENT)
+    elif _WORDS.fullmatch(core) is None:
+        yield Strange(core)
+    elif core.lower() in {"e-mail", "e-mails"}:
+        yield Word(core)
+    else:
+        yield from (token for part in _JOINTS.split(core) for token in _word(part))
+
+
+def _figure(found: re.Match[str]) -> Number:
+    fraction, unit = found["fraction"] or "", found["unit"]
+    value = Decimal(found["whole"].replace(",", "") + fraction)
+    step = Decimal(1).scaleb(-len(fraction.removeprefix(".")))
+    if found["symbol"] and unit:
+        return Number(found[0], Kind.MONEY, None)  # "$5%" is no amount of anything, and covered by nothing
+    if found["symbol"]:
+        return Number(found[0], Kind.MONEY, value, step, _SYMBOLS[found["symbol"]])
+    if unit == "%":
+        return Number(found[0], Kind.PERCENT, value, step)
+    if unit:
+        return Number(found[0], Kind.TIME, value * UNITS_MS[unit], step * UNITS_MS[unit])
+    return Number(found[0], Kind.COUNT, value, step)
+
+
+def _word(text: str) -> Iterator[Token]:
+    text = text.removesuffix("'s").removesuffix("’s")
+    word = text.lower()
+    if word in NUMBER_WORDS:
+        yield Number(text, Kind.COUNT, Decimal(NUMBER_WORDS[word]))
+    elif word in NOTHING_WORDS:
+        yield Number(text, Kind.COUNT, Decimal(0))
+    else:
+        if word in _BREAKING_WORDS:
+            yield Break()
+        yield Word(text)
+
+
+def _with_units(tokens: list[Token], currencies: dict[str, str]) -> Iterator[Token]:
+    """Yield the tokens, each number together with its unit, its currency, or its ones (`thirty one`)."""
+    at = 0
+    while at < len(tokens):
+        token, following = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else Break()
+        joined = _joined(token, following, currencies)
+        yield joined or token
+        at += 1 if joined is None else 2
+
+
+def _joined(token: Token, following: Token, currencies: dict[str, str]) -> Number | None:
+    """Return the number that two tokens make together, or None."""
+    if isinstance(token, Break) or isinstance(following, Break):
+        return None
+    written = f"{token.text} {following.text}"
+    if isinstance(token, Word) and isinstance(following, Number):
+        return _amount(written, following, currencies.get(token.text.lower()))
+    if not isinstance(token, Number) or token.kind is not Kind.COUNT or token.value is None:
+        return None
+    if isinstance(following, Number):
+        return _with_ones(written, token, following)
+    if not isinstance(following, Word) or token.text.lower() in NOTHING_WORDS:
+        return None
+    unit = following.text.lower()
+    if unit in UNITS_MS:
+        return Number(written, Kind.TIME, token.value * UNITS_MS[unit], token.step * UNITS_MS[unit])
+    if unit == "percent":
+        return Number(written, Kind.PERCENT, token.value, token.step)
+    return _amount(written, token, currencies.get(unit))
+
+
+def _amount(written: str, number: Number, currency: str | None) -> Number | None:
+    if currency is None or number.kind is not Kind.COUNT:
+        return None
+    return Number(written, Kind.MONEY, number.value, number.step, currency)
+
+
+def _with_ones(written: str, tens: Number, ones: Number) -> Number | None:
+    """Return `thirty one`, or `thirty-one`, as one number."""
+    first, second = (NUMBER_WORDS.get(one.text.lower(), 0) for one in (tens, ones))
+    if first > _TENS and first % _TENS == 0 and 0 < second < _TENS:
+        return Number(written, Kind.COUNT, Decimal(first + second))
+    return None
+
+
+def _apart(tokens: Iterator[Token]) -> list[Token]:
+    """Return the tokens, with numbers that no word keeps apart as strange; a date and its time belong together."""
+    kept: list[Token] = []
+    last: Number | None = None
+    for token in tokens:
+        if isinstance(token, Number):
+            close = last is not None and not (last.kind is token.kind is Kind.MOMENT)
+            last = token
+            kept.append(Strange(token.text) if close else token)
         else:
-            yield _figure(found, whole)
-
-
-def _figure(found: re.Match[str], whole: str) -> Number:
-    digits = re.sub(_SEPARATOR, "", found["digits"])
-    try:
-        value = Decimal(digits)
-    except InvalidOperation:  # pragma: no cover - the pattern admits digits only
-        return Number(whole, Kind.MULTIPLE)
-    step = Decimal(1).scaleb(-len(digits.partition(".")[2]))
-    if found["scale"]:
-        factor = _SCALES[found["scale"].lower()]
-        value, step = value * factor, step * factor
-    if found["percent"]:
-        return Number(whole, Kind.PERCENT, value, step)
-    if found["multiple"]:
-        return Number(whole, Kind.MULTIPLE, value, step)
-    if found["unit"]:
-        factor = _UNITS_MS[found["unit"].lower()]
-        return Number(whole, Kind.TIME, value * factor, step * factor)
-    if found["symbol"] or found["currency"]:
-        return Number(whole, Kind.MONEY, value, step)
-    return Number(whole, Kind.PLAIN, value, step)
-
-
-def _spelled(found: re.Match[str], whole: str) -> Number:
-    tens, _, ones = found["word"].lower().partition("-")
-    value = Decimal(_WORDS[tens] + (_SMALL.index(ones) if ones else 0))
-    if found["word_percent"]:
-        return Number(whole, Kind.PERCENT, value)
-    if found["word_multiple"]:
-        return Number(whole, Kind.MULTIPLE, value)
-    if found["word_unit"]:
-        factor = _UNITS_MS[found["word_unit"].lower()]
-        return Number(whole, Kind.TIME, value * factor, Decimal(factor))
-    return Number(whole, Kind.PLAIN, value)
+            last = last if isinstance(token, Break) else None
+            kept.append(token)
+    return kept

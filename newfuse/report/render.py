@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from jinja2.runtime import Context
 from newfuse.observe import CallStatistics
 from newfuse.report import sections
 from newfuse.report.findings import Finding, findings, refused_by_authentication
-from newfuse.report.markdown import harmless
+from newfuse.report.markdown import Markdown, harmless, printed
 from newfuse.report.prose import closing_words
 from newfuse.report.record import RunRecord, quality_of
 from newfuse.report.results import TaskOutcome
@@ -33,7 +33,6 @@ def task_report(record: RunRecord, outcome: TaskOutcome) -> str:
         "task_report.md.jinja",
         record,
         outcome=outcome,
-        title=sections.title_of(outcome),
         task=record.task(outcome.name),
         facts=record.facts(outcome.name),
         closing=closing_words(record, outcome),
@@ -79,13 +78,15 @@ def summary(record: RunRecord, found: Sequence[Finding] | None = None) -> str:
 
 
 def _render(template: str, record: RunRecord, **context: Any) -> str:
-    text = _environment().get_template(template).render(record=record, result=record.result, **context)
+    """Fill in a template; the texts handed to it beside the record are composed, and harmless already."""
+    composed = {name: Markdown(value) if isinstance(value, str) else value for name, value in context.items()}
+    text = _environment().get_template(template).render(record=record, result=record.result, **composed)
     return text.rstrip("\n") + "\n"
 
 
 @cache  # a template takes longer to compile than to fill in, and every task has a report
 def _environment() -> Environment:
-    # Markdown, not HTML: autoescape would escape the wrong things. Everything from outside goes through `md`.
+    # Markdown, not HTML: autoescape would escape the wrong things. What `finalize` finds unmarked is made harmless.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -93,10 +94,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701
+        finalize=printed,
     )
     environment.globals["NOT_MEASURED"] = NOT_MEASURED
-    environment.filters |= {
-        "md": harmless,
+    filters: dict[str, Callable[..., str]] = {
         "cited": cited,
         "cell": _cell,
         "count": counted,
@@ -104,14 +105,12 @@ def _environment() -> Environment:
         "moment": moment,
         "ms": milliseconds,
         "percent": percent_of,
-        "title": sections.title_of,
+        "composed": str,
         "emoji": sections.EMOJI.__getitem__,
         "effects": sections.effects,
         "quality": sections.quality,
         "performers": sections.performers,
         "statuses": sections.statuses,
-        "exceptional": sections.exceptional,
-        "columns": sections.columns,
         "source": sections.source,
         "fires": sections.fires,
         "state": sections.state,
@@ -120,7 +119,25 @@ def _environment() -> Environment:
         "synchronization": _of_record(sections.synchronization),
         "settings": _of_record(sections.settings),
     }
+    environment.filters |= {name: _marked(composing) for name, composing in filters.items()}
+    # These return what is not for printing as it stands, and the last what everything from outside goes through.
+    environment.filters |= {
+        "title": sections.title_of,
+        "exceptional": sections.exceptional,
+        "columns": sections.columns,
+    }
+    environment.filters["md"] = harmless
     return environment
+
+
+def _marked(composing: Callable[..., str]) -> Callable[..., Markdown]:
+    """Mark what a filter returns: it has made the parts that come from outside harmless itself."""
+
+    @wraps(composing)  # keeps what `pass_context` noted
+    def marked(*values: Any) -> Markdown:
+        return Markdown(composing(*values))
+
+    return marked
 
 
 def _of_record(section: Callable[..., Any]) -> Callable[..., Any]:

@@ -151,6 +151,29 @@ class Observations(_Model):
     alerts: list[Alert]
 
 
+class Obstacle(_Model):
+    """What stood in the way of one of the reports."""
+
+    file: str
+    written: bool
+    """Whether the file was written all the same."""
+    what: str
+
+
+class Repetition(_Model):
+    """Doing again, on purpose, what earlier runs confirmed; it may take several runs."""
+
+    id: str
+    """Marks the references of its writes."""
+    begun_at: datetime
+    begun_by: str
+    """The run that began it."""
+    continued: bool
+    """Whether this run went on with what an earlier one had left undone."""
+    finished: bool = False
+    """Whether this run left nothing of it undone; else the next `--repeat` continues it."""
+
+
 class RunResult(_Model):
     """`results.json`."""
 
@@ -171,8 +194,12 @@ class RunResult(_Model):
     integrations: dict[str, IntegrationResult]
     facts: list[Fact]
     model_use: ModelUse = ModelUse()
+    repetition: Repetition | None = None
+    """None where the run was not told to repeat."""
     observed: Observations | None = None
     """Filled in when the reports are written."""
+    obstacles: list[Obstacle] = []
+    """Likewise; empty when nothing stood in the way of a report."""
 
     @property
     def exit_code(self) -> int:
@@ -243,7 +270,7 @@ class TaskOutcome(_Model):
     finished_at: datetime
     error: str | None = None
     prose: str = ""
-    """The performer's closing words; printed only after its numbers were checked against the facts."""
+    """The performer's closing words; a sentence of it is printed only if every figure in it was measured."""
     prose_by: str = ""
     performances: list[Performance] = []
     effects: EffectCounts = EffectCounts()

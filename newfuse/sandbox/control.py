@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from newfuse.sandbox import json_text
 from newfuse.sandbox.faults import Fault, InvalidFault
 from newfuse.sandbox.sandbox import Sandbox
 
@@ -50,7 +51,7 @@ def control(sandbox: Sandbox, method: str, path: str, query: Mapping[str, str], 
             slug = query.get("slug")
             if slug is not None and slug not in sandbox.vendors:
                 there_are = ", ".join(sandbox.vendors)
-                return _refusal(404, "slug", f"there is no vendor {slug!r}; there are {there_are}")
+                return refusal(404, "slug", f"there is no vendor {slug!r}; there are {there_are}")
             return ControlResponse.of(sandbox.truth(slug))
         case "GET", "/faults":
             return _active(sandbox)
@@ -63,9 +64,9 @@ def control(sandbox: Sandbox, method: str, path: str, query: Mapping[str, str], 
             sandbox.reset()
             return ControlResponse.of(_info(sandbox))
         case _, "" | "/log" | "/truth" | "/faults" | "/reset":
-            return _refusal(405, "method", f"{method} is not for {CONTROL_PATH}{path}")
+            return refusal(405, "method", f"{method} is not for {CONTROL_PATH}{path}")
         case _:
-            return _refusal(404, "path", f"there is no {CONTROL_PATH}{path}")
+            return refusal(404, "path", f"there is no {CONTROL_PATH}{path}")
 
 
 def _info(sandbox: Sandbox) -> dict[str, Any]:
@@ -83,9 +84,9 @@ def _active(sandbox: Sandbox) -> ControlResponse:
 
 def _add_faults(sandbox: Sandbox, body: bytes) -> ControlResponse:
     try:
-        given = json.loads(body)
-    except ValueError:
-        return _refusal(400, "body", "is not JSON")
+        given = json_text.decode(body)
+    except ValueError as error:
+        return refusal(400, "body", f"is not JSON that can be read: {error}")
     try:
         # All are read before one is added: a list with a mistake in it changes nothing.
         listed = given if isinstance(given, list) else [given]
@@ -96,5 +97,6 @@ def _add_faults(sandbox: Sandbox, body: bytes) -> ControlResponse:
     return _active(sandbox)
 
 
-def _refusal(status: int, field: str, reason: str) -> ControlResponse:
+def refusal(status: int, field: str, reason: str) -> ControlResponse:
+    """Say which field or header of a request is at fault, and why, in the sandbox's own shape."""
     return ControlResponse.of({"error": f"{field}: {reason}", "field": field}, status)

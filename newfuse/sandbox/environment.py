@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -85,12 +86,14 @@ def _address(url: str) -> str:
 def _describe(url: str) -> dict[str, Any]:
     way_out = "Start one with `newfuse sandbox serve`, or leave the URL out to use the embedded one."
     # What listens on this machine is not reached through a proxy, and a sandbox elsewhere is named by its own address.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         with opener.open(f"{url}{INFO_PATH}", timeout=TIMEOUT_S) as answer:
             info = json.loads(answer.read(MOST_BYTES))
     except urllib.error.HTTPError as exc:
         exc.close()
+        if exc.code == HTTPStatus.FORBIDDEN:
+            way_out = f"If it is one, use its loopback address, such as http://127.0.0.1:8420. {way_out}"
         raise ConfigurationError(f"{url} is no sandbox: HTTP {exc.code} from {INFO_PATH}. {way_out}") from None
     except (OSError, http.client.HTTPException) as exc:
         reason = getattr(exc, "reason", None) or exc
@@ -100,6 +103,13 @@ def _describe(url: str) -> dict[str, Any]:
     if not (isinstance(info, dict) and isinstance(info.get("instance_id"), str) and _is_texts(info.get("vendors"))):
         raise ConfigurationError(f"{url} is no sandbox: it answers {INFO_PATH} with something else. {way_out}")
     return info
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Lets a redirect end as the answer that it is: who answers at an address may not send us to another."""
+
+    def redirect_request(self, *_given: Any, **_further: Any) -> None:
+        """Name no request to go on with."""
 
 
 def _is_texts(value: Any) -> bool:

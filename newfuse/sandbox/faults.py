@@ -68,7 +68,8 @@ class Fault:
         kind: Any = given.get("kind")
         if kind not in get_args(FaultKind):
             raise InvalidFault("kind", f"must be one of {', '.join(get_args(FaultKind))}")
-        if given.get("slug") not in slugs:
+        slug = given.get("slug")
+        if not isinstance(slug, str) or slug not in slugs:
             raise InvalidFault("slug", f"must be one of {', '.join(slugs)}")
         for name in given:
             if name not in _COMMON_FIELDS | _OWN_FIELDS.get(kind, set()):
@@ -78,7 +79,7 @@ class Fault:
             raise InvalidFault("path", "must begin with / (or with * as a glob)")
         count = _number(given, "count", 1, float("inf"), whole=True)
         fault = cls(
-            slug=given["slug"],
+            slug=slug,
             kind=kind,
             path=path,
             method=method.upper() if method else None,

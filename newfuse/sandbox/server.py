@@ -26,6 +26,7 @@ _BACKLOG: Final = 128
 # Clients keep idle connections for some seconds (httpx: 5) and then close them. The sandbox must not be
 # first: a request sent into a connection that the server is closing fails, and would look like a fault.
 _KEEP_ALIVE_S: Final = 75
+_HEAD_LIMIT_BYTES: Final = 32_768  # of a request's line and headers, as much as nginx takes (4 buffers of 8 KiB)
 _STOP_S: Final = 5  # a client that does not read its answer is cut off after this
 
 
@@ -137,6 +138,7 @@ class SandboxServer:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_STOP_S,
+            h11_max_incomplete_event_size=_HEAD_LIMIT_BYTES,
         )
         started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._server = _Server(config, lambda: started.put(None))

@@ -6,7 +6,6 @@ of them.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from abc import ABC, abstractmethod
@@ -14,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
+
+from newfuse.sandbox import json_text
 
 JSON = Any  # a decoded JSON value: dict, list, str, number, bool or None
 
@@ -32,9 +33,9 @@ class VendorRequest:
         """Decode the body as JSON.
 
         Raises:
-            ValueError: The body is not JSON; the vendor answers with its own parse error.
+            ValueError: The body is not JSON, or is nested without end; the vendor answers with its own parse error.
         """
-        return json.loads(self.body)
+        return json_text.decode(self.body)
 
     def form(self) -> list[tuple[str, str]]:
         """Decode an `application/x-www-form-urlencoded` body into its pairs, blank values kept."""

@@ -37,6 +37,18 @@ runs = Table(
     Column("folder", String),  # where the reports lie
 )
 
+repetitions = Table(
+    "repetitions",
+    metadata,
+    Column("id", String, primary_key=True),  # marks the references of its writes
+    Column("crew", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("begun_at", String, nullable=False),  # ISO 8601, UTC
+    Column("begun_by", String, nullable=False),  # run
+    Column("finished_at", String),
+    Column("finished_by", String),  # the run that left nothing of it undone, or began another
+)
+
 tasks = Table(
     "tasks",
     metadata,

@@ -296,10 +296,10 @@ def test_a_server_that_is_no_sandbox_is_told_apart(answer: bytes, here: Path, ca
 
 
 def test_the_doctor_finds_an_app_well(newfuse: Command, app: Path):
-    done = newfuse("doctor", HUBSPOT_API_KEY="pat-secret-value-1")
+    done = newfuse("doctor", "--load-crews", HUBSPOT_API_KEY="pat-secret-value-1")
     assert (0, "") == (done.returncode, done.stderr)
     assert "✅ crew small: 2 agents, 2 tasks" in done.stdout
-    assert "✅ credentials hubspot: set: HUBSPOT_API_KEY" in done.stdout
+    assert "✅ credentials hubspot: set: HUBSPOT_API_KEY in the environment" in done.stdout
     assert "pat-secret-value-1" not in done.stdout
     assert "Nothing is in the way of a run." in done.stdout
     assert not (app / ".newfuse").exists()  # it looks, and leaves nothing behind
@@ -308,7 +308,7 @@ def test_the_doctor_finds_an_app_well(newfuse: Command, app: Path):
 def test_the_doctor_names_what_is_wrong_and_the_way_out(newfuse: Command, app: Path):
     (app / "crews" / "wrong.py").write_text("import nothing_of_the_kind\n")
     (app / "file").write_text("")
-    done = newfuse("doctor", NEWFUSE_STORE="file/store", NEWFUSE_MODEL="parrot")
+    done = newfuse("doctor", "--load-crews", NEWFUSE_STORE="file/store", NEWFUSE_MODEL="parrot")
     assert 1 == done.returncode
     assert "❌ crew wrong: crews/wrong.py, line 1: ModuleNotFoundError" in done.stdout
     assert "❌ store:" in done.stdout

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import update
 
+from aging import age_effects
 from newfuse.effects import Ledger
 from newfuse.sandbox import SandboxServer
 from newfuse.store import Store
-from newfuse.store.schema import effects
 
 
 class Clock:
@@ -46,8 +45,4 @@ async def ledger() -> AsyncIterator[Ledger]:
 def age(ledger: Ledger) -> Callable[..., Awaitable[None]]:
     """Let every effect of the ledger have been begun so long ago: `await age(minutes=6)`."""
 
-    async def make_older(minutes: float) -> None:
-        begun_at = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
-        await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=begun_at)))
-
-    return make_older
+    return partial(age_effects, ledger.store)

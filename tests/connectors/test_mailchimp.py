@@ -425,7 +425,7 @@ async def test_a_campaign_that_never_arrived_is_created_by_a_later_try(
     assert 1 == sum(call.method == "POST" for call in calls)  # never sent again blindly
     soon = await mailchimp.perform("create_campaign", CAMPAIGN, reference="run-1")
     assert WriteStatus.UNKNOWN == soon.status  # not there yet is no proof
-    await age(minutes=6)
+    await age(6)
     again = await mailchimp.perform("create_campaign", CAMPAIGN, reference="run-1")
     assert WriteStatus.CONFIRMED == again.status
     assert [again.value.id] == list(truth()["campaigns"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from newfuse import ConfigurationError
-from newfuse.config import Settings
+from newfuse.config import Settings, app_at
 from newfuse.crew.models import NOT_CONFIGURED, TEMPERATURE, build_model, choose_model, close_model
 
 OPENAI, ANTHROPIC = "OPENAI_API_KEY", "ANTHROPIC_API_KEY"
@@ -23,11 +23,15 @@ LOCAL = "http://127.0.0.1:9/v1"
         ("openai:ft:gpt:org@https://models.example/v1", "openai:ft:gpt:org", "https://models.example/v1"),
         (LOCAL, "openai:default", LOCAL),
         (f"{LOCAL}#qwen:7b", "openai:qwen:7b", LOCAL),
+        (f"llama3.1@{LOCAL}", "openai:llama3.1", LOCAL),
+        (f"qwen:7b@{LOCAL}", "openai:qwen:7b", LOCAL),
+        (f" meta/llama @{LOCAL} ", "openai:meta/llama", LOCAL),
+        ("small@http://ada:hunter22@127.0.0.1:9/v1", "openai:small", "http://ada:hunter22@127.0.0.1:9/v1"),
     ],
 )
 def test_a_model_can_be_asked_for_in_these_forms_without_a_key(text: str, name: str, base_url: str | None):
     choice = choose_model(text)
-    assert (name, base_url, "asked for with --model") == (choice.name, choice.base_url, choice.why)
+    assert (name, base_url, "asked for with --model") == (choice.name, choice.base_url, choice.asked)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,12 @@ def test_a_model_can_be_asked_for_in_these_forms_without_a_key(text: str, name: 
         "http://host:notaport",
         "http://[broken",
         "Runbook",
+        "@http://127.0.0.1:9/v1",
+        "openai:@http://127.0.0.1:9/v1",
+        "OPENAI:gpt@http://127.0.0.1:9/v1",
+        "gpt@elsewhere",
+        "openai:gpt@ http://127.0.0.1:9/v1",
+        "small@http://",
     ],
 )
 def test_what_is_none_of_the_forms_is_refused_with_the_way_out(text: str):
@@ -69,11 +79,17 @@ def test_a_missing_key_is_named_and_a_blank_one_is_missing(text: str, variable: 
 def test_the_order_is_argument_then_configuration_then_keys_then_runbook(monkeypatch: pytest.MonkeyPatch):
     assert ("runbook", NOT_CONFIGURED) == (choose_model(None).name, choose_model("").why)
     monkeypatch.setenv(ANTHROPIC, "key")
-    assert ("anthropic:claude-sonnet-4-6", f"{ANTHROPIC} is set") == (choose_model(None).name, choose_model(None).why)
+    assert ("anthropic:claude-sonnet-4-6", f"{ANTHROPIC} is set in the environment") == (
+        choose_model(None).name,
+        choose_model(None).asked,
+    )
     monkeypatch.setenv(OPENAI, "key")
     assert "openai:gpt-4.1" == choose_model(None).name
     monkeypatch.setenv("NEWFUSE_MODEL", "anthropic:claude-haiku")
-    assert ("anthropic:claude-haiku", "set by NEWFUSE_MODEL") == (choose_model(None).name, choose_model(None).why)
+    assert ("anthropic:claude-haiku", "set by NEWFUSE_MODEL in the environment") == (
+        choose_model(None).name,
+        choose_model(None).asked,
+    )
     assert "runbook" == choose_model("runbook").name
 
 
@@ -85,13 +101,16 @@ def test_a_wrong_configuration_is_refused_as_an_argument_is(monkeypatch: pytest.
 
 def test_a_key_in_the_env_file_counts(tmp_path: Path):
     (tmp_path / ".env").write_text(f"{OPENAI}=from-the-file\n", encoding="utf-8")
-    assert f"{OPENAI} is set" == choose_model(None).why
+    assert NOT_CONFIGURED == choose_model(None).why
+    with app_at(tmp_path):
+        assert f"{OPENAI} is set in .env" == choose_model(None).asked
 
 
 def test_the_configured_address_serves_names_without_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NEWFUSE_MODEL_BASE_URL", LOCAL)
     assert ("openai:small", LOCAL) == (choose_model("openai:small").name, choose_model("openai:small").base_url)
     assert "http://elsewhere" == choose_model("openai:small@http://elsewhere").base_url
+    monkeypatch.setenv(OPENAI, "sk-of-the-provider")  # which is not asked then
     assert ("openai:default", LOCAL) == (choose_model(None).name, choose_model(None).base_url)
     monkeypatch.setenv("NEWFUSE_MODEL_BASE_URL", "elsewhere")
     with pytest.raises(ConfigurationError, match="'elsewhere' of a model's server is none"):

@@ -189,3 +189,35 @@ def test_secrets_in_a_row_are_masked_in_the_sample():
     assert "anything" not in shown
     assert "sk_live_abcdefgh" not in shown
     assert "x" * 70 + "sk_live_abcd" not in json.dumps(described({"note": "x" * 69 + " sk_live_abcdefgh12345678"}))
+
+
+def test_what_is_personal_in_a_row_is_masked_in_the_sample_and_its_shape_stays():
+    row = {
+        "id": "12345",
+        "amount": 2999,
+        "data": {"email": "john.doe@example.com", "firstname": "John", "phone": "+1-555-0101", "company": "Tech Corp"},
+        "description": "for john.doe@example.com, +1-555-0101",
+        "jane@example.com": {"last4": "4242", "lastname": None},
+    }
+    found = described(row)
+    assert ["amount", "data", "description", "id", "j…@example.com"] == found["fields"]
+    assert [
+        {
+            "id": "12345",
+            "amount": 2999,
+            "data": {
+                "email": "j…@example.com",
+                "firstname": "[masked]",
+                "phone": "[masked]",
+                "company": "Tech Corp",
+            },
+            "description": "for j…@example.com, [masked]",
+            "j…@example.com": {"last4": "[masked]", "lastname": None},
+        }
+    ] == found["sample"]
+
+
+@pytest.mark.parametrize("before", range(60, 100))
+def test_no_half_of_an_address_is_left_where_a_sample_is_cut(before: int):
+    shown = json.dumps(described({"note": "x" * (before - 1) + " john.doe.the.elder@example.com"}), ensure_ascii=False)
+    assert "ohn" not in shown

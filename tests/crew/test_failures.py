@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -252,6 +253,39 @@ async def test_reports_that_cannot_be_written_leave_the_run_marked_as_interrupte
     [row] = await world.rows()
     assert row["status"] == "INTERRUPTED"
     assert world.taken == [501, 702, 903]
+
+
+@tool
+async def block(job: Job) -> ToolResult:
+    """Put a folder where the run will write its results."""
+    (job.run.folder / "results.json" / "inner").mkdir(parents=True)
+    return ToolResult("done", {})
+
+
+@pytest.mark.parametrize("movable", [True, False])
+async def test_a_folder_in_the_place_of_the_results_costs_a_run_none_of_its_other_reports(
+    world: World, movable: bool, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(path: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    @runbook
+    def procedure(_brief: Brief) -> Procedure:
+        yield call("pay", dataset="payments")
+        yield call("block")
+        return "Done."
+
+    if not movable:
+        monkeypatch.setattr(Path, "rename", refuse)
+    output = await world.run(paying_crew(pay, block, runbook=procedure))
+    [row] = await world.rows()
+    assert [501, 702, 903] == world.taken
+    reports = ["paying_report.md", "integration_health_dashboard.md", "INTEGRATION_SUMMARY.md"]
+    assert [*reports, *(["results.json"] if movable else [])] == [path.name for path in output.files]
+    assert all(path.is_file() for path in output.files)
+    verdict = ("SUCCESS", 0) if movable else ("NEEDS ATTENTION", 1)
+    assert verdict == (row["status"], output.exit_code)
+    assert [("results.json", movable)] == [(one.file, one.written) for one in output.result.obstacles]
 
 
 async def test_a_vendor_that_fails_is_named_and_its_task_alone_is_failed(world: World):

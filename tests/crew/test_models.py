@@ -40,7 +40,7 @@ from model_servers.script import (
     Turn,
     UnknownTool,
 )
-from newfuse import Agent, Crew, Job, ToolResult, tool
+from newfuse import Agent, Crew, InvalidArguments, Job, ToolResult, Unavailable, tool
 from newfuse.report.results import TaskStatus
 from newfuse.sandbox import SANDBOX_CREDENTIALS
 from newfuse.sandbox.faults import Fault
@@ -65,7 +65,7 @@ async def test_a_competent_model_does_the_whole_task(world: World, model: ModelR
     assert (COMPLETED, 0, AMOUNTS) == (outcome.status, output.exit_code, world.taken)
     assert (["done"], "All payments are taken.") == (endings(outcome), outcome.prose)
     [performance] = outcome.performances
-    assert (f"{model.provider}:small at {model.server.url}", "asked for with --model") == (
+    assert (f"{model.provider}:small at {model.server.url}", "asked for with --model, without a key") == (
         performance.by,
         performance.why,
     )
@@ -113,7 +113,10 @@ async def test_agents_may_have_models_of_their_own_and_share_one_client_each(wor
     assert ["crews"] * 4 + ["own"] * 2 == sorted(request.model for request in model.requests)
     by = {one.name: one.performances[0] for one in output.record.outcomes}
     assert by["a"].by.startswith(f"{model.provider}:own")
-    assert ("agent one is set to it", "asked for with --model") == (by["a"].why, by["b"].why)
+    assert ("agent one is set to it, without a key", "asked for with --model, without a key") == (
+        by["a"].why,
+        by["b"].why,
+    )
 
 
 async def test_each_distinct_model_has_one_client(world: World, model: ModelRoom, monkeypatch: pytest.MonkeyPatch):
@@ -166,7 +169,7 @@ async def test_a_key_in_the_environment_is_sent_and_shown_nowhere(
 ):
     key = "sk-proj-0123456789abcdefghij"
     monkeypatch.setattr(model.server, "api_key", key)
-    monkeypatch.setenv(f"{model.provider.upper()}_API_KEY", key)
+    monkeypatch.setenv("NEWFUSE_MODEL_API_KEY", key)
     model.think(competent)
     output = await world.run(paying_crew(), model=model.name())
     assert COMPLETED == only(output).status
@@ -500,6 +503,46 @@ async def test_a_vendors_text_with_a_secret_in_it_is_masked_before_a_model_reads
     assert "(cut; 1" in shown
     assert max(len(result.text) for request in model.requests for result in request.tool_results) < 4_100
     assert FAILED == only(output).status
+
+
+PERSON = ("john.doe@example.com", "+1-555-0101", "555-0199")
+
+
+@pytest.mark.parametrize("how", ["answers", "refuses", "fails"])
+async def test_what_tools_say_of_people_is_masked_for_models_and_kept_for_reports(
+    how: str, world: World, model: ModelRoom
+):
+    said = "customers[0]: 'john.doe@example.com' with +1-555-0101 (phone: '555-0199') is not fit; 3 of 4000 left"
+
+    @tool
+    async def judge(job: Job, dataset: str) -> ToolResult:
+        """Judge the payments.
+
+        Args:
+            dataset: Handle of the payments.
+        """
+        for entry in job.dataset(dataset):
+            entry.settle(entry.disposition.REJECTED, said, rule="unfit")
+        if how == "refuses":
+            raise InvalidArguments("judge", [("dataset", said)])
+        if how == "fails":
+            raise Unavailable(said, integration="stripe", status=503)
+        return ToolResult(said)
+
+    model.think(Planned({"Task: paying": [Turn(calls=[("judge", {"dataset": "payments"})])], "Task: later": []}))
+    crew = Crew("tiny", agents=[payer(judge, look_up)])
+    crew.add_task(paying(runbook=None, required_facts=[])).add_task(work("later", agent="payer", context=["paying"]))
+    output = await world.run(crew, model=model.name())
+    shown = json.dumps([request.raw for request in model.requests], ensure_ascii=False)
+    assert [] == [one for one in PERSON if one in shown]
+    result = next(one.text for request in model.requests for one in request.tool_results)
+    assert "customers[0]: 'j…@example.com' with [masked] (phone: '[masked]') is not fit; 3 of 4000 left" in result
+    report = (output.folder / "paying_report.md").read_text(encoding="utf-8").replace("\\", "")
+    assert [] == [one for one in PERSON if one not in report]
+    if how == "fails":
+        assert "john.doe@example.com" in str(only_named(output, "paying").error)
+        told = next(one.human_text for one in model.requests if "Task: later" in one.human_text)
+        assert "j…@example.com" in told
 
 
 async def test_a_model_reads_as_much_of_ten_records_as_of_a_thousand(

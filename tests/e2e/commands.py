@@ -62,6 +62,7 @@ class App:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.store = folder / "store"
+        self.program = RUN
         self._runs = 0
 
     def file(self, content: Any, name: str = "data.json") -> Path:
@@ -78,7 +79,7 @@ class App:
         places = [] if "--out" in given else ["--out", str(out)]
         if "--store" not in given:
             places += ["--store", str(self.store)]
-        return [sys.executable, str(RUN), *given, *places], out
+        return [sys.executable, str(self.program), *given, *places], out
 
     def run(self, *arguments: str | Path, cwd: Path | None = None, **variables: str) -> Ran:
         """Run it to its end."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from model_servers.conversation import Conversation, OfferedTool
 from model_servers.script import Brain, Turn
+from newfuse.crew.tool_call_limit import CALLS_PER_ANSWER
 
 WORK = (
     # The order a person would take; calls on one line do not wait for each other. What is not on offer is passed over.
@@ -152,12 +153,23 @@ def backwards(conversation: Conversation, /) -> Turn:
 
 def takes_others_data(conversation: Conversation, /) -> Turn:
     """Call every tool with the handle of somebody else's data, and with one that is nobody's; then work in order."""
-    if conversation.assistant_turns:
-        return competent(conversation.without_turns(1))
     own = {found["handle"] for found in described(conversation)}
     wrong = [handle for handle in (*ROOTS, "no_such_handle") if handle not in own]
     calls = [(tool.name, {"dataset": handle}) for tool in conversation.tools if _has_dataset(tool) for handle in wrong]
-    return Turn(calls=calls) if calls else _nothing_yet(conversation)
+    return in_portions(calls, conversation) or _nothing_yet(conversation)
+
+
+def in_portions(calls: list[Call], conversation: Conversation) -> Turn | None:
+    """Make calls, as many a turn as are made of one answer, then work well; None where there is no call."""
+    begun, turns = conversation.assistant_turns, turns_of(calls)
+    if begun >= turns:
+        return competent(conversation.without_turns(turns))
+    return Turn(calls=calls[begun * CALLS_PER_ANSWER :][:CALLS_PER_ANSWER]) if calls else None
+
+
+def turns_of(calls: list[Call]) -> int:
+    """Count the turns that these calls take, which is one even without a call."""
+    return max(1, -(-len(calls) // CALLS_PER_ANSWER))
 
 
 def _nothing_yet(conversation: Conversation) -> Turn:

@@ -41,18 +41,19 @@ def customers() -> list[Any]:
     return [*fit[:20], *again, *fit[20:], *unfit]
 
 
+def payment(amount: Any, currency: Any, customer: int, **more: Any) -> dict[str, Any]:
+    """One payment of a customer, in minor units."""
+    return {
+        "amount": amount,
+        "currency": currency,
+        "customer_email": f"customer{customer}@shop.example",
+        "description": f"Order {customer}",
+        **more,
+    }
+
+
 def payments() -> list[dict[str, Any]]:
     """12 records: 7 that take money, 1 declined, 4 refused before they are sent."""
-
-    def payment(amount: Any, currency: Any, customer: int, **more: Any) -> dict[str, Any]:
-        return {
-            "amount": amount,
-            "currency": currency,
-            "customer_email": f"customer{customer}@shop.example",
-            "description": f"Order {customer}",
-            **more,
-        }
-
     return [
         payment(1_000, "usd", 1, reference="order-1"),
         payment(2_500, "usd", 2, reference="order-2", refund=True),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aging import age_effects_in
 from e2e import agreement, orders
 from e2e.commands import App, Ran
 from e2e.inside import Inside
@@ -245,6 +246,7 @@ async def test_flapping_vendors_never_lead_to_a_second_time(inside: Inside, kind
         truth = inside.vendors.truth()
         assert all(amount <= orders.CAPTURED[one] for one, amount in minor(truth, before, "captured_minor").items())
     inside.vendors.mend()
+    age_effects_in(inside.store, minutes=6)
     ran = await inside.run(orders.shop())
     assert_the_shop_is_there_once(inside.vendors.truth(), before, every_event=False)
     assert 1 == ran.code  # the declined card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from e2e.commands import App
+from e2e.commands import ROOT, RUN, App
 from e2e.vendors import Vendors
+from newfuse.cli.app_root import DEFAULT_DATA
 from newfuse.sandbox import SANDBOX_CREDENTIALS
 
 pytestmark = pytest.mark.slow
@@ -108,9 +110,12 @@ def test_keys_of_the_environment_are_neither_used_nor_written_in_a_sandbox_run(a
 
 
 def test_a_dotenv_file_has_no_part_in_it_either(app: App, sandbox: Vendors):
+    for name in ("agents", "crews", "tasks", "tools"):  # an app of its own, for the file is read beside the app alone
+        shutil.copytree(ROOT / name, app.folder / name)
+    app.program = Path(shutil.copy(RUN, app.folder))
     (app.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
     with relay(sandbox.url) as (url, seen):
-        ran = app.run("--sandbox", url)
+        ran = app.run("--sandbox", url, "--data", ROOT / DEFAULT_DATA)
     assert 0 == ran.code, ran.printed
     (app.folder / ".env").unlink()
     written = everything_below(app.folder).decode("utf-8", "replace")

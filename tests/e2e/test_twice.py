@@ -13,6 +13,7 @@ import pytest
 
 from e2e import agreement, orders
 from e2e.commands import App, Ran, served_sandbox
+from e2e.inside import Inside
 from e2e.vendors import addresses, lasting, minor, new_charges
 
 pytestmark = pytest.mark.slow
@@ -208,4 +209,46 @@ def test_the_ledger_shows_a_repetition_as_one(runs: Runs):
     finally:
         connection.close()
     assert orders.TAKEN + 1 == len(references)
-    assert all(f"#repeat:{repeated.results['run_id']}" in reference for reference in references)
+    assert all(f"#repeat:{repeated.results['repetition']['id']}" in reference for reference in references)
+
+
+# --- a repetition that is broken off ----------------------------------------------------------------------------------
+
+
+def only_payments(sample_data: dict[str, Any], *payments: dict[str, Any]) -> dict[str, list[Any]]:
+    return {**{name: [] for name in sample_data}, "payments": list(payments)}
+
+
+async def test_a_repetition_that_was_broken_off_is_continued_and_pays_nothing_a_third_time(
+    inside: Inside, sample_data: dict[str, Any]
+):
+    data = only_payments(sample_data, *(orders.payment(100 + n, "usd", n, reference=f"order {n}") for n in range(6)))
+    before = inside.vendors.truth()
+    assert 0 == (await inside.run(data)).code
+    # Three of the six are refused.
+    inside.vendors.fault("stripe", "status", status=400, path="/v1/payment_intents", method="POST", count=3)
+    broken = await inside.run(data, repeat=True)
+    inside.vendors.mend()
+    [effects] = [one["effects"] for one in broken.results["tasks"] if one["agent"] == "payment_processor"]
+    assert (3, 3) == (effects["failed"], effects["confirmed"])
+    plain = await inside.run(data)
+    continued = await inside.run(data, repeat=True)
+    anew = await inside.run(data, repeat=True)
+    found = [one.results["repetition"] for one in (broken, plain, continued, anew)]
+    assert [False, None, True, True] == [one and one["finished"] for one in found]
+    assert [False, None, True, False] == [one and one["continued"] for one in found]
+    assert found[0]["id"] == found[2]["id"] != found[3]["id"]
+    assert {"usd": 3 * sum(100 + n for n in range(6))} == minor(inside.vendors.truth(), before, "captured_minor")
+    summary = (continued.folder / "INTEGRATION_SUMMARY.md").read_text(encoding="utf-8")
+    assert f"**Repetition:** {found[0]['id']}" in summary
+    assert "this run continued it, finished" in summary
+
+
+async def test_another_repetition_can_be_begun_although_one_is_unfinished(inside: Inside, sample_data: dict[str, Any]):
+    declined = orders.payment(9_900, "usd", 8, reference="order-8", payment_method="pm_card_chargeDeclined")
+    data = only_payments(sample_data, declined)
+    first = await inside.run(data, repeat=True)
+    same = await inside.run(data, repeat=True)
+    other = await inside.run(data, repeat_anew=True)
+    ids = [one.results["repetition"]["id"] for one in (first, same, other)]
+    assert ids[0] == ids[1] != ids[2]

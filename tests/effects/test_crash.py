@@ -8,13 +8,13 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from aging import age_effects
 from effects.shop import Vendor
 from newfuse.effects import Ledger
 from newfuse.errors import EffectConflict, EffectUndecided, EffectUnknown
@@ -37,8 +37,7 @@ async def rows(ledger: Ledger) -> list[dict]:
 
 
 async def age(ledger: Ledger, hours: float = 0, minutes: float = 0) -> None:
-    begun_at = (datetime.now(UTC) - timedelta(hours=hours, minutes=minutes)).isoformat()
-    await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=begun_at)))
+    await age_effects(ledger.store, minutes + 60 * hours)
 
 
 @pytest.mark.parametrize("killed", ["before", "after"])

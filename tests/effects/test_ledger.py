@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
 
+from aging import age_effects
 from effects.shop import Vendor
 from newfuse.effects import Intent, Ledger, Outcome, Scope, State, Verdict, digest, vendor_key
 from newfuse.effects import ledger as ledger_module
@@ -21,7 +20,6 @@ from newfuse.errors import ConfigurationError, EffectConflict, NewFuseError, Out
 from newfuse.http import calling
 from newfuse.integrations import WriteStatus
 from newfuse.store import Store
-from newfuse.store.schema import effects
 from newfuse.types import Effect, Once
 
 SCOPE = Scope("live", "default", "shop", "pay")
@@ -148,8 +146,7 @@ async def test_two_coroutines_settle_one_doubt_together(
 
     async with Vendor(vendor.log, answer=drop).shop(ledger) as shop:
         assert WriteStatus.UNKNOWN == (await shop.perform("book", {"name": "room"}, reference="r1")).status
-    begun_at = (datetime.now(UTC) - timedelta(minutes=6)).isoformat()  # old enough to believe that it is not there
-    await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=begun_at)))
+    await age_effects(ledger.store, minutes=6)  # old enough to believe that it is not there
     async with vendor.shop(ledger) as shop:
         both = await asyncio.gather(*(shop.perform("book", {"name": "room"}, reference="r1") for _ in range(2)))
     assert ["confirmed", "skipped"] == sorted(one.status for one in both)

@@ -19,6 +19,7 @@ LEVELS = {
     "environment": 1,
     "events": 1,
     "log": 1,
+    "privacy": 0,
     "redact": 0,  # every error masks its own text
     "http": 2,
     "store": 2,

@@ -25,6 +25,7 @@ from newfuse import (
     NotConnected,
     Rejected,
 )
+from newfuse.config import app_at
 from newfuse.effects import Ledger
 from newfuse.errors import UnknownAction, UnreadableAnswer
 from newfuse.integrations import WriteStatus
@@ -299,12 +300,12 @@ async def test_a_missing_credential_lists_every_place(make: Make, monkeypatch: p
 def test_the_argument_wins_over_the_environment_and_that_over_the_file(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path
 ):
-    monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("DESK_API_KEY=from-file\n", encoding="utf-8")
     desk = make(api_key=None)
 
     def found(integration: Desk) -> str:
-        return integration.credentials()["api_key"].get_secret_value()
+        with app_at(tmp_path):
+            return integration.credentials()["api_key"].get_secret_value()
 
     assert "from-file" == found(desk)
     monkeypatch.setenv("DESK_API_KEY", "   ")

@@ -78,7 +78,7 @@ class Example:
     """What differs between the runs of these tests; everything else is a good run."""
 
     payments_fail: bool = False
-    prose: str = "Both customers are in step: 2 contacts written, nothing rejected."
+    prose: str = "The CRM is in step: 2 contacts were written, nothing was rejected."
     vendor_error: str = "Stripe answered 500: An error occurred with our connection to the bank."
     rejected: int = 0
     facts: FactBook = field(default_factory=FactBook)

@@ -104,7 +104,7 @@ def _bench(
         ledger=ledger,
         call_log=calls,
         facts=FactBook(),
-        repeat=repeat,
+        repetition=run_id if repeat else None,
     )
     return Bench(server, store, folder, Job(run, "task", "agent"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aging import age_effects
 from newfuse import VendorError
 from tools import campaign_records, email_marketing
 
@@ -191,6 +192,7 @@ async def test_a_part_of_mailchimp_that_fails_leaves_nothing_pending_and_is_mend
         await run.call(email_marketing.prepare_campaigns)
     assert "pending" not in run.dispositions("email_campaigns")
     run.server.sandbox.faults.clear()
+    await age_effects(run.store, minutes=6)
     await run.call(email_marketing.prepare_campaigns)
     assert ["confirmed", "confirmed"] == run.dispositions("email_campaigns")
     assert 2 == len(run.truth("mailchimp")["campaigns"])

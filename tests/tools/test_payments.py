@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from newfuse import OutcomeUnknown, VendorError
-from tools import payment_records, payments
+from tools import payments
 
 
 def payment(amount: Any = 1_000, email: Any = "ada@example.com", **more: Any) -> dict[str, Any]:
@@ -146,12 +146,13 @@ async def test_card_numbers_are_refused_and_not_kept(bench):
     run = bench(
         payments=[
             payment(description=f"card {card}"),
+            payment(description="card 2223 0000 4840 0011 12/27"),
             payment(metadata={"card_number": "1"}),
             payment(metadata={"order": "4242424242424241"}),  # its check digit is wrong: no card
         ]
     )
     result = await run.call(payments.process_payments)
-    assert ["rejected", "rejected", "confirmed"] == run.dispositions("payments")
+    assert ["rejected", "rejected", "rejected", "confirmed"] == run.dispositions("payments")
     assert "4242 4242" not in f"{[entry.data for entry in run.entries('payments')]}{result.text}{run.job.notes}"
     await run.call(payments.reconcile_payments)
     assert [False] == [check.passed for check in run.job.checks if check.name == "No card data in records"]
@@ -287,18 +288,3 @@ async def test_many_payments_of_one_customer_make_one_customer(bench):
     await run_all(run)
     assert 1 == run.fact("payments.customers_created")
     assert 60 == len(ours(run)) == run.fact("payments.succeeded")
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"a": [{"b": "5555-5555-5555-4444"}]}, True),
-        ({"a": 378282246310005}, True),
-        ({"cvc": "123"}, True),
-        ({"when": 1_763_000_000_000}, False),
-        ({"phone": "+1 202 555 0101"}, False),
-        ({"card_number": None}, False),
-    ],
-)
-def test_card_data_is_recognized_where_it_is(value, expected):
-    assert expected is payment_records.holds_card_data(value)

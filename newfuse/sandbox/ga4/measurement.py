@@ -7,11 +7,12 @@ wording of the descriptions is Google's where its pages show it, else our own [u
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from newfuse.sandbox import json_text
 
 MAX_BODY_BYTES: Final = 130 * 1024
 MAX_EVENTS: Final = 25
@@ -97,7 +98,7 @@ def read(body: bytes) -> tuple[dict[str, Any] | None, list[Finding]]:
         text = f"The body must be smaller than {MAX_BODY_BYTES} bytes."
         return None, [_request("VALUE_OUT_OF_BOUNDS", "", text)]
     try:
-        payload = json.loads(body)
+        payload = json_text.decode(body)
     except ValueError:
         payload = None
     if not isinstance(payload, dict):

@@ -35,7 +35,7 @@ def decode(request: VendorRequest, *, required: Iterable[str] = (), kinds: Mappi
     """
     try:
         data = request.json() if request.body.strip() else {}
-    except (ValueError, RecursionError) as exc:  # bytes that are no UTF-8, and nesting without end, included
+    except ValueError as exc:  # bytes that are no UTF-8, and nesting without end, included
         raise problems.json_parse_error() from exc
     if not isinstance(data, dict):
         raise problems.invalid_resource([("", f"Schema describes object, {_name(data)} found instead")])
