@@ -12,6 +12,7 @@ from tools.outcome import answer
 SIZE_LIMIT = 1_000_000  # bytes of one file: notes and small tables, not data
 SHOWN_CHARS = 3_000  # of a file that is read: the rest of a result is for a model, whose context it would fill
 LISTED = 100
+OWNER_ALONE = 0o600  # like the reports beside it
 # What the engine writes when the run ends; an agent's file must never stand in for a measured report.
 ENGINES_OWN = ("*_report.md", "integration_health_dashboard.*", "integration_summary.*", "results.json", "*.html")
 
@@ -73,6 +74,7 @@ async def write_file(job: Job, path: str, content: str) -> ToolResult:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content_bytes)
+        target.chmod(OWNER_ALONE)
     except OSError as exc:
         raise _wrong(f"{path!r} cannot be written: {exc.strerror}") from exc
     job.note(f"The agent wrote the file {PurePosixPath(path)}; what it says was not checked.")

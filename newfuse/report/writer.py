@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from newfuse.private_files import make_private, make_private_folder
 from newfuse.report.findings import findings
 from newfuse.report.record import RunRecord
 from newfuse.report.render import health_dashboard, summary, task_report
@@ -30,7 +31,7 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
 
     Args:
         record: The run.
-        folder: Where to; made when missing.
+        folder: Where to; made when missing, for its owner alone like the files in it.
 
     Returns:
         The files, in the order they were written.
@@ -43,7 +44,7 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
     texts[DASHBOARD_FILE] = health_dashboard(record, found)
     texts[SUMMARY_FILE] = summary(record, found)
     texts[RESULTS_FILE] = results_json(record.published())
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     paths = []
     for name, text in texts.items():
         path = folder / name
@@ -64,9 +65,7 @@ def _write(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide the report from the group
+        make_private(Path(temporary))  # mkstemp asks for the same, and the umask may take it away
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
