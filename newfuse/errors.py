@@ -8,9 +8,11 @@ NewFuseError
 │   └── UnknownAction         choose one of the listed actions
 ├── NotConnected              connect first
 ├── IntegrationDisabled       enable the integration, or leave it alone
+├── StoreFailed               the store failed in use: mend it, then run again; what is in doubt is settled (code 1)
 ├── EffectError               the ledger would not let a write through
 │   ├── EffectConflict        this reference was used for other contents: give a new one
-│   └── EffectUnknown         nobody can tell whether it happened: settle it, never resend
+│   ├── EffectUnknown         nobody can tell whether it happened: settle it, never resend
+│   └── AnswerPruned          it is done, and its answer is no longer kept: read it from the vendor by its id
 └── VendorError               the vendor's answer, or the lack of one
     ├── RetryLater            wait, then the same call may succeed
     │   ├── RateLimited       the quota is spent
@@ -110,6 +112,14 @@ class IntegrationDisabled(NewFuseError):
         super().__init__(f"{name} is disabled. Enable it (is_enabled = True) before using it.")
 
 
+class StoreFailed(NewFuseError):
+    """The store could be opened and failed later: a full disk, a device that broke, a file taken away.
+
+    A write that was not recorded is not sent; one whose outcome could not be recorded is in doubt, and settled by the
+    next run. A store that cannot be opened at all is a `ConfigurationError`.
+    """
+
+
 class EffectError(NewFuseError):
     """The effect ledger refused a write; nothing was sent."""
 
@@ -120,6 +130,10 @@ class EffectConflict(EffectError):
 
 class EffectUnknown(EffectError):
     """An earlier attempt may have reached the vendor and cannot be settled by reading back."""
+
+
+class AnswerPruned(EffectError, AttributeError):
+    """Of a write that is done, more was asked than the vendor's id, which alone is kept of an old answer."""
 
 
 class VendorError(NewFuseError):
