@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from newfuse.crew.dataset import Dataset, Datasets, Disposition, Entry
     from newfuse.crew.job import Job, RunContext
     from newfuse.errors import (
+        AnswerPruned,
         AuthenticationFailed,
         CircuitOpen,
         ConfigurationError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         ReconnectNeeded,
         Rejected,
         RetryLater,
+        StoreFailed,
         Unavailable,
         VendorError,
     )
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         IntegrationRegistry,
         ItemResult,
         Performed,
+        Pruned,
         Record,
         WriteStatus,
         action,
@@ -95,6 +98,7 @@ _HOMES = {
     "newfuse.crew.dataset": ("Dataset", "Datasets", "Disposition", "Entry"),
     "newfuse.crew.job": ("Job", "RunContext"),
     "newfuse.errors": (
+        "AnswerPruned",
         "AuthenticationFailed",
         "CircuitOpen",
         "ConfigurationError",
@@ -115,6 +119,7 @@ _HOMES = {
         "ReconnectNeeded",
         "Rejected",
         "RetryLater",
+        "StoreFailed",
         "Unavailable",
         "VendorError",
     ),
@@ -124,6 +129,7 @@ _HOMES = {
         "IntegrationRegistry",
         "ItemResult",
         "Performed",
+        "Pruned",
         "Record",
         "WriteStatus",
         "action",
@@ -137,6 +143,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Agent",
     "AllOf",
+    "AnswerPruned",
     "AuthType",
     "AuthenticationFailed",
     "Basic",
@@ -181,6 +188,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Performed",
     "PermissionDenied",
     "Procedure",
+    "Pruned",
     "QueryKey",
     "RateHeaders",
     "RateLimit",
@@ -191,6 +199,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "RetryLater",
     "RunContext",
     "Runbook",
+    "StoreFailed",
     "Task",
     "Tool",
     "ToolFailed",

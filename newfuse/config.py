@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from newfuse.errors import ConfigurationError
 
 STORE_FOLDER = ".newfuse"
 DOTENV = ".env"
+KEEP_DAYS = 90  # a quarter: until its books are closed, what was sent and answered can be looked into
+LONGEST_KEEP_DAYS = 36_500  # a hundred years, for those who want to keep all
 
 
 class Settings(BaseSettings):
@@ -25,6 +28,8 @@ class Settings(BaseSettings):
         model_base_url: Address of an OpenAI-compatible server for the model, or None.
         model_streaming: Whether the model's answers come piece by piece: a slow server of one's own then shows life
             within the timeout. Off by default: some vendors stream only to verified organizations.
+        keep_days: Days after which the contents of a settled write (what was sent, what was answered) are removed from
+            the store; that it was done stays known.
     """
 
     model_config = SettingsConfigDict(env_prefix="NEWFUSE_", env_file=DOTENV, extra="ignore", protected_namespaces=())
@@ -33,6 +38,7 @@ class Settings(BaseSettings):
     model: str | None = None
     model_base_url: str | None = None
     model_streaming: bool = False
+    keep_days: Annotated[int, Field(ge=1, le=LONGEST_KEEP_DAYS)] = KEEP_DAYS
 
 
 def load_settings() -> Settings:

@@ -63,3 +63,16 @@ def test_a_secret_is_stripped_and_never_shown(monkeypatch: pytest.MonkeyPatch):
     assert found is not None
     assert "hidden" == found.get_secret_value()
     assert "hidden" not in repr(found)
+
+
+def test_contents_are_kept_for_90_days_or_as_many_as_are_set(monkeypatch: pytest.MonkeyPatch):
+    assert 90 == load_settings().keep_days
+    monkeypatch.setenv("NEWFUSE_KEEP_DAYS", "7")
+    assert 7 == load_settings().keep_days
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "36501", "soon", ""])
+def test_a_time_to_keep_that_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, days: str):
+    monkeypatch.setenv("NEWFUSE_KEEP_DAYS", days)
+    with pytest.raises(ConfigurationError, match="NEWFUSE_KEEP_DAYS: Input should be"):
+        load_settings()

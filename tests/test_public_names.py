@@ -12,6 +12,7 @@ import newfuse
 PUBLIC = {
     "Agent",
     "AllOf",
+    "AnswerPruned",
     "AuthType",
     "AuthenticationFailed",
     "Basic",
@@ -56,6 +57,7 @@ PUBLIC = {
     "Performed",
     "PermissionDenied",
     "Procedure",
+    "Pruned",
     "QueryKey",
     "RateHeaders",
     "RateLimit",
@@ -66,6 +68,7 @@ PUBLIC = {
     "RetryLater",
     "RunContext",
     "Runbook",
+    "StoreFailed",
     "Task",
     "Tool",
     "ToolFailed",

@@ -12,6 +12,7 @@ from tools import steps
 from tools.connection import connect
 from tools.flow import Gate, each
 from tools.outcome import OPEN, answer, disposition_of, percent
+from tools.read_back import answer_of
 from tools.reconciliation import reconcile
 from tools.records import note_extra, require_taken, take, unread, whole
 
@@ -100,10 +101,9 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
             "capture_payment", {"payment_intent_id": entry.data["intent"]}, reference=job.reference(entry.reference)
         )
         steps.note(entry, "capture", performed)
-        if performed.value is not None:
-            payments.keep(entry, performed.value)
         if performed.error is not None:
             raise performed.error
+        payments.keep(entry, await answer_of(performed, stripe, "get_payment_intent", "payment_intent_id"))
 
     try:
         await _step(job, "capture", work, capture)
@@ -149,10 +149,9 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
             asked["amount"] = entry.data["refund"]
         performed = await stripe.perform("refund_payment", asked, reference=job.reference(entry.reference))
         steps.note(entry, "refund", performed)
-        if performed.value is not None:
-            entry.data["refunded"] = performed.value["amount"]
         if performed.error is not None:
             raise performed.error
+        entry.data["refunded"] = (await answer_of(performed, stripe, "get_refund", "refund_id"))["amount"]
 
     try:
         await _step(job, "refund", work, refund)
@@ -237,13 +236,14 @@ class _Processing:
             performed = await self.stripe.perform(
                 "create_payment_intent", self._asked(entry, customer), reference=self.job.reference(entry.reference)
             )
+            steps.note(entry, "create", performed)
+            intent = await answer_of(performed, self.stripe, "get_payment_intent", "payment_intent_id")
         except NewFuseError as exc:
             self.gate.note(exc)
             steps.fail(entry, "create", exc)
             return
-        steps.note(entry, "create", performed)
-        if performed.value is not None and not steps.is_done(entry, "capture"):
-            payments.keep(entry, performed.value)
+        if intent is not None and not steps.is_done(entry, "capture"):
+            payments.keep(entry, intent)
             self._say_what_is_missing(entry)
         entry.data["declined"] = isinstance(performed.error, Declined)
         if performed.error is None:

@@ -44,6 +44,8 @@ def fail(entry: Entry, step: str, error: NewFuseError, *, prefix: str = "") -> N
     """Keep that a step failed before its write was recorded, and settle the record; unknown stays unknown."""
     if _of(entry).get(step, {}).get("disposition") == Disposition.UNKNOWN.value:
         return
+    if is_done(entry, step):
+        prefix = f"{prefix}it is done, but could not be read back: "
     _of(entry)[step] = {"status": WriteStatus.FAILED.value, **_failure(step, error, prefix)}
     account(entry)
 
