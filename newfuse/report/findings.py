@@ -50,6 +50,7 @@ class Finding(BaseModel):
 def findings(record: RunRecord) -> list[Finding]:
     """Return what the run found, the most urgent first; empty when there is nothing to do."""
     found = [
+        *_store(record),
         *_connections(record),
         *(one for outcome in record.outcomes for one in _outcome(record, outcome)),
         *_alerts(record),
@@ -70,6 +71,16 @@ def refused_by_authentication(record: RunRecord, slug: str | None = None) -> int
         for status in AUTHENTICATION_STATUSES
         if slug in {None, endpoint.integration}
     )
+
+
+def _store(record: RunRecord) -> Iterator[Finding]:
+    if record.store_failure is not None:
+        yield Finding(
+            urgency=Urgency.CRITICAL,
+            what=f"The run is not recorded whole: {harmless(record.store_failure)}",
+            next_step="Mend the store as said there before anything is run again; keep this report until then.",
+            rests_on="the store",
+        )
 
 
 def _connections(record: RunRecord) -> Iterator[Finding]:
