@@ -186,10 +186,14 @@ async def perform(
             ended = f"failed: {failure}"
             break
         said = state["messages"]
+        last = said[-1]
         if wanted is not None:
             handed_over = state.get("structured_response")
-            break
-        last = said[-1]
+            if handed_over is not None:
+                break
+            unread = isinstance(last, AIMessage) and last.invalid_tool_calls
+            said = [*(said[:-1] if unread else said), HumanMessage(wanted.again)]
+            continue  # up to the limit of calls
         if not isinstance(last, AIMessage):
             ended = "stopped: the conversation ended without an answer"
             break

@@ -75,6 +75,8 @@ def _value(node: ast.expr, names: dict[str, Any]) -> Any:
         return names.get(node.id)
     if isinstance(node, ast.Attribute):
         module = _value(node.value, names)
+        if isinstance(module, ModuleType) and module.__name__.partition(".")[0] == "newfuse":
+            return getattr(module, node.attr, None)  # names of ours are loaded when first used
         return vars(module).get(node.attr) if isinstance(module, ModuleType) else None
     return None
 

@@ -161,7 +161,7 @@ async def _work(job: Job, task: Task, agent: Agent, performers: Performers, work
             why=why,
             limit=limit,
             masker=who.masker,
-            around=around,
+            around=around if wanted is None else (),
             wanted=wanted,
         )
         conversation.performance.tool_calls = job.tool_calls - before

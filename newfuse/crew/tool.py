@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, Union, get_args, ge
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from newfuse.errors import ConfigurationError
+from newfuse.errors import ConfigurationError, NewFuseError
 from newfuse.integrations.schema import Signature, read_signature
 from newfuse.privacy import mask_record
 from newfuse.redact import redact
@@ -111,11 +111,11 @@ def is_langchain_tool(given: Any) -> TypeGuard[BaseTool]:
     return loaded is not None and isinstance(given, loaded.BaseTool)
 
 
-def result_of(returned: Any) -> ToolResult:
+def result_of(tool: Tool, returned: Any) -> ToolResult:
     """Return what a tool returned in the form of a result; personal fields are masked in the text, not in the data.
 
     Raises:
-        TypeError: It returned something else.
+        NewFuseError: It returned something else; names the tool.
     """
     if isinstance(returned, ToolResult):
         return returned
@@ -123,7 +123,7 @@ def result_of(returned: Any) -> ToolResult:
         return ToolResult(returned, returned)
     if isinstance(returned, (dict, BaseModel)):
         return structured(to_jsonable_python(returned, inf_nan_mode="null"))
-    raise TypeError(f"it returned {type(returned).__name__}; {RESULTS}")
+    raise NewFuseError(f"{tool.name} ({tool.place}) returned a {type(returned).__name__}, but {RESULTS}")
 
 
 def structured(data: Any) -> ToolResult:

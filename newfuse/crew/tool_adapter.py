@@ -36,7 +36,7 @@ def adapt(tool: Tool, job: Job) -> StructuredTool:
         try:
             with calling(run_id=job.run.run_id, task=job.task, agent=job.agent):
                 returned = await tool.run(job, **arguments)
-            result = result_of(returned)
+            result = result_of(tool, returned)
         except BaseException as exc:
             raise ToolException(shown(failed(tool.name, job, exc, place=tool.place).for_model)) from exc
         job.tool_succeeded(tool.name)

@@ -35,6 +35,11 @@ class Wanted:
             spec.name = HAND_OVER
             spec.description = " ".join(f"Hand over the result of your task. {type_.__doc__ or ''}".split())
 
+    @property
+    def again(self) -> str:
+        """What a model is told that answered with something else."""
+        return f"Please call {HAND_OVER} with the result: it is taken in no other way."
+
     def _explain(self, error: Exception) -> str:
         """Say to the model why what it gave was not taken."""
         cause = error.source.__cause__ if isinstance(error, StructuredOutputValidationError) else None
