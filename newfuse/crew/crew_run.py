@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from newfuse.effects import Ledger
 from newfuse.environment import Environment
 from newfuse.errors import ConfigurationError, MissingCredential
 from newfuse.http.record import CallRecord
-from newfuse.integrations import IntegrationRegistry, integration_in
+from newfuse.integrations import IntegrationRegistry, integration_in, pointed_elsewhere
 from newfuse.report import RunOutput, write_reports
 from newfuse.report.facts import FactBook
 from newfuse.report.results import Repetition, TaskOutcome
@@ -58,6 +58,7 @@ class RunOptions:
         inputs: Values for the placeholders of the tasks' descriptions.
         watcher: Told what happens.
         data_place: Where the data came from, for messages.
+        base_urls: Where single integrations lead instead, by slug: a mock, a proxy, a double that is served apart.
     """
 
     environment: Environment | None = None
@@ -69,6 +70,7 @@ class RunOptions:
     inputs: dict[str, Any] = field(default_factory=dict)
     watcher: Watcher = field(default_factory=Watcher)
     data_place: str = "data"
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> RunOutput:
@@ -86,6 +88,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         stack.enter_context(tracing_context(enabled=False))
         performers = _performers(crew, choice, stack)
         environment = options.environment or stack.enter_context(_embedded_sandbox())
+        environment = pointed_elsewhere(environment, options.base_urls)
         store = await stack.enter_async_context(_opened(options.store))
         ledger, call_log = Ledger(store), CallLog(store)
         stack.callback(ledger.owner.release)
@@ -132,6 +135,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                 RunStarted(
                     run_id=run_id,
                     mode=environment.mode,
+                    elsewhere=environment.elsewhere,
                     model=choice.label,
                     model_why=choice.why,
                     tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
@@ -227,7 +231,7 @@ async def _repetition(
     store: Store, run_id: str, crew: Crew, environment: Environment, options: RunOptions
 ) -> tuple[Repetition | None, Repetition | None]:
     """Return the repetition this run works on, and the unfinished one that it leaves alone."""
-    about = {"crew": crew.name, "environment": environment.name}
+    about = {"crew": crew.name, "environment": environment.lasting_name}
     if options.repeat or options.repeat_anew:
         return await take_up(store, run_id, **about, anew=options.repeat_anew), None
     return None, await unfinished(store, **about)
@@ -267,7 +271,7 @@ async def _begin(store: Store, frame: RunFrame) -> None:
         "run_id": frame.run.run_id,
         "crew": frame.crew.name,
         "mode": frame.environment.mode,
-        "environment": frame.environment.name,
+        "environment": frame.environment.places,
         "model": frame.model,
         "started_at": frame.started_at.isoformat(),
         "status": RUNNING,
