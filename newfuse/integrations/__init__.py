@@ -10,7 +10,7 @@ from newfuse.integrations.catalog import (
 from newfuse.integrations.config import Capabilities, IntegrationConfig
 from newfuse.integrations.integration import Health, Integration
 from newfuse.integrations.registry import IntegrationRegistry
-from newfuse.integrations.result import ItemResult, Performed, Record, WriteStatus
+from newfuse.integrations.result import ItemResult, Performed, Pruned, Record, WriteStatus
 
 __all__ = [
     "ActionSpec",
@@ -21,6 +21,7 @@ __all__ = [
     "IntegrationRegistry",
     "ItemResult",
     "Performed",
+    "Pruned",
     "Record",
     "WriteStatus",
     "action",

@@ -20,6 +20,7 @@ LEVELS = {
     "environment": 1,
     "events": 1,
     "extensions": 1,
+    "private_files": 1,
     "log": 1,
     "privacy": 0,
     "redact": 0,  # every error masks its own text
