@@ -5,6 +5,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format bench lock clean
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 ARGS ?=
@@ -16,10 +17,10 @@ UV ?= uv
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-run: $(VENV)/.runtime ## Run the API-integration crew against the embedded sandbox (ARGS="--help" lists options)
+run: $(VENV)/.runtime $(VENV)/bin/newfuse ## Run the API-integration crew against the embedded sandbox (ARGS="--help" lists options)
 	@$(PY) run.py $(ARGS)
 
-test: $(VENV)/.dev ## Run the test suite
+test: $(VENV)/.dev $(VENV)/bin/newfuse ## Run the test suite
 	@$(PY) -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style (ruff) and types (mypy)
@@ -56,6 +57,13 @@ $(VENV)/.runtime: requirements/runtime.txt
 $(VENV)/.dev: requirements/dev.txt requirements/runtime.txt
 	@$(call set_up,dev)
 	@touch $(VENV)/.runtime $@
+
+# `newfuse` and `python -m newfuse` from any folder: the environment finds this checkout behind its own libraries. An
+# editable installation would do the same, with a build library that no run needs.
+$(VENV)/bin/newfuse:
+	@pwd > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/newfuse.pth"
+	@printf '#!/bin/sh\nexec "%s/bin/python" -P -m newfuse "$$@"\n' "$$(cd $(VENV) && pwd)" > $@
+	@chmod +x $@
 
 # $(1): runtime or dev. Candidates are started, not just looked for: version managers put names on PATH that only
 # print a complaint. A Python that has no venv (Debian splits it off) is passed over like one that is too old.

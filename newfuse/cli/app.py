@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newfuse import __version__
-from newfuse.cli import doctor, effects, integrations, report, run, runs, sandbox, store
+from newfuse.cli import doctor, effects, integrations, new, report, run, runs, sandbox, store
 from newfuse.cli.optional_value import SandboxCommand
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: importing rich would take longer than all the rest
 )
+app.add_typer(new.app, name="new")
 app.command("run", cls=SandboxCommand)(run.run)
 app.add_typer(runs.app, name="runs")
 app.add_typer(effects.app, name="effects")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
-import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newfuse.config import CREWS, is_app
+from newfuse.app_code import check_packages, code_folders, fault, fault_place, put_first
+from newfuse.cli.printable import one_line
+from newfuse.config import CREWS, app_root, is_app
 from newfuse.errors import ConfigurationError, NewFuseError
 
 if TYPE_CHECKING:
+    from newfuse.cli.screen import Screen
     from newfuse.crew import Crew
+    from newfuse.extensions import LeftOut
 
-PACKAGES = ("agents", "tools", "tasks", CREWS)
 DEFAULT_CREW = "api_integration"
 DEFAULT_DATA = Path("data/integration_test_data.json")
+REASON = 1_000  # characters of why a file cannot be used: it names the way out
 
 
 def find_root(known: Path | None) -> Path:
@@ -29,9 +31,16 @@ def find_root(known: Path | None) -> Path:
     root = (known or Path.cwd()).resolve()
     if not is_app(root):
         raise ConfigurationError(
-            f"There is no {CREWS}/ folder in {root}. Start `newfuse run` in the app's folder, or start its run.py."
+            f"There is no {CREWS}/ folder in {root}. Go to the app's folder, or start its run.py; "
+            "`newfuse new app NAME` makes an app."
         )
     return root
+
+
+def default_data(root: Path, crew: str) -> Path:
+    """Return the data a crew works on when none is named: `data/CREW.json`, or the sample that comes with the app."""
+    own = root / "data" / f"{crew}.json"
+    return own if own.is_file() else root / DEFAULT_DATA
 
 
 def crew_names(root: Path) -> list[str]:
@@ -62,43 +71,19 @@ def load_crew(root: Path, name: str) -> Crew:
     return crew
 
 
-def put_first(root: Path) -> None:
-    """Let imports find the app before anything else that is called like its packages."""
-    if sys.path[:1] != [str(root)]:
-        sys.path.insert(0, str(root))
+def left_out(root: Path | None) -> Iterator[LeftOut]:
+    """Yield what of the integrations and doubles cannot be used; the files of the app are imported."""
+    from newfuse.integrations.catalog import integrations_of
+    from newfuse.sandbox.doubles import added_doubles
+
+    yield from integrations_of(root).left_out
+    yield from added_doubles(root).left_out
 
 
-def check_packages(root: Path) -> None:
-    """Make sure that `agents`, `tools`, `tasks` and `crews` are the app's own.
-
-    Raises:
-        ConfigurationError: One of them would be, or was, imported from elsewhere; names the place and the way out.
-    """
-    for name in PACKAGES:
-        if not (root / name).is_dir():
-            continue
-        place = _place_of(name)
-        if place is None or not place.is_relative_to(root / name):
-            way_out = (
-                "Uninstall the other package in this environment."
-                if (root / name / "__init__.py").is_file()
-                else f"Put an __init__.py into {root / name}."
-            )
-            raise ConfigurationError(
-                f"`{name}` would be imported from {place or 'nowhere'}, not from this app's {root / name}. {way_out}"
-            )
-
-
-def _place_of(name: str) -> Path | None:
-    loaded = sys.modules.get(name)
-    places: list[Any] = []
-    if loaded is not None:
-        places = [getattr(loaded, "__file__", None), *getattr(loaded, "__path__", [])]
-    else:
-        spec = importlib.util.find_spec(name)
-        if spec is not None:
-            places = [spec.origin, *(spec.submodule_search_locations or [])]
-    return next((Path(place).resolve() for place in places if place), None)
+def say_what_is_left_out(screen: Screen) -> None:
+    """Name the integrations and doubles that cannot be used, with file and line; everything else goes on."""
+    for one in left_out(app_root()):
+        screen.say(f"Left out: {one_line(str(one), REASON)}")
 
 
 def _import(root: Path, module: str) -> Any:
@@ -107,18 +92,5 @@ def _import(root: Path, module: str) -> Any:
     except NewFuseError:
         raise
     except Exception as exc:
-        raise ConfigurationError(f"{_where(exc, root, module)}: {type(exc).__name__}: {exc}.") from exc
-
-
-def _where(exc: Exception, root: Path, module: str) -> str:
-    """Say where in the app an import broke off."""
-    if isinstance(exc, SyntaxError) and exc.filename:
-        return f"{_relative(Path(exc.filename), root)}, line {exc.lineno}"
-    frames = [frame for frame in traceback.extract_tb(exc.__traceback__) if Path(frame.filename).is_relative_to(root)]
-    if not frames:
-        return f"{module} cannot be imported"
-    return f"{_relative(Path(frames[-1].filename), root)}, line {frames[-1].lineno}"
-
-
-def _relative(path: Path, root: Path) -> Path:
-    return path.relative_to(root) if path.is_relative_to(root) else path
+        place = fault_place(exc, code_folders(root), root, f"{module} cannot be imported")
+        raise ConfigurationError(f"{place}: {fault(exc)}.") from exc

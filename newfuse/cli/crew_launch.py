@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from newfuse.cli.app_root import DEFAULT_DATA, find_root, load_crew
+from newfuse.cli.app_root import DEFAULT_DATA, default_data, find_root, load_crew, say_what_is_left_out
 from newfuse.cli.interruption import Interrupted, run_interruptibly
 from newfuse.cli.key_values import read_pairs
 from newfuse.cli.run_view import RunView
@@ -36,6 +36,7 @@ class CrewLaunch:
     model: str | None
     sandbox: str | None
     live: bool
+    base_urls: Sequence[str]
     repeat: bool
     repeat_anew: bool
     store: Path | None
@@ -51,17 +52,20 @@ def launch(asked: CrewLaunch, log: FaultLog) -> int:
     """
     check_choice(asked.sandbox, asked.live)
     inputs = read_pairs(asked.inputs, what="--input")
+    base_urls = read_pairs(asked.base_urls, what="--base-url")
     root = find_root(asked.root)
     crew = load_crew(root, asked.crew)
     store = asked.store or store_folder(root)
     log.lie_in(store)
     rows, place = _data(asked, root, crew)
+    say_what_is_left_out(standard_error())
     screen = standard_error() if asked.json else standard_output(endures=True)  # a run outlives its console
     with _view(screen, crew, plain=asked.json) as view:
         if crew.datasets:
             counts = {name: len(rows.get(name, [])) for name in crew.datasets}
-            view.say(setup_text(counts, None if asked.data is None else place))
-        output = _run(asked, crew, rows, place, store, inputs, view)
+            is_sample = asked.data is None and Path(place) == root / DEFAULT_DATA
+            view.say(setup_text(counts, None if is_sample else str(_from_here(Path(place)))))
+        output = _run(asked, crew, rows, place, store, inputs, base_urls, view)
     _show(output, screen)
     screen.check()
     if asked.json:
@@ -74,7 +78,7 @@ def launch(asked: CrewLaunch, log: FaultLog) -> int:
 def _data(asked: CrewLaunch, root: Path, crew: Crew) -> tuple[dict[str, list[Any]], str]:
     if asked.data is None and not crew.datasets:
         return {}, "data"
-    path = asked.data or root / DEFAULT_DATA
+    path = asked.data or default_data(root, asked.crew)
     rows = read_data(path)
     make_datasets(rows, crew.datasets, place=str(path))  # refused before the console says that it is prepared
     return rows, str(path)
@@ -98,6 +102,7 @@ def _run(
     place: str,
     store: Path,
     inputs: dict[str, str],
+    base_urls: dict[str, str],
     view: RunView,
 ) -> RunOutput:
     async def work() -> RunOutput:
@@ -113,6 +118,7 @@ def _run(
             inputs=inputs,
             watcher=view,
             data_place=place,
+            base_urls=base_urls,
         )
 
     try:
@@ -124,12 +130,14 @@ def _run(
 
 
 def _show(output: RunOutput, screen: Screen) -> None:
-    folder = output.folder.resolve()
-    here = Path.cwd()
-    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    for text in _texts(output, shown):
+    for text in _texts(output, _from_here(output.folder.resolve())):
         screen.say()
         screen.say(text)
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _texts(output: RunOutput, folder: Path) -> Iterator[str]:

@@ -11,14 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from newfuse.cli.app_root import crew_names, find_root, load_crew
+from newfuse.cli.app_root import REASON, crew_names, find_root, left_out, load_crew
 from newfuse.cli.integrations import credential_variables
 from newfuse.cli.printable import one_line
 from newfuse.config import Setting, find_setting, store_folder
 from newfuse.crew.models import NAME_A_MODEL, choose_model
 from newfuse.errors import ConfigurationError
-from newfuse.integrations import available_integrations
+from newfuse.integrations.catalog import integrations_of
+from newfuse.sandbox.doubles import doubles_of
+
+if TYPE_CHECKING:
+    from newfuse.crew import Crew
 
 OLDEST_PYTHON = (3, 11)
 
@@ -65,8 +70,10 @@ def examine(root: Path | None, *, load_crews: bool = False) -> Iterator[Finding]
     yield _loopback()
     yield _store(root)
     yield _model()
-    yield from _app(root, load_crews=load_crews)
-    yield from _credentials()
+    own = _examined(root, load_crews=load_crews)
+    yield from _app(root, own)
+    yield from _left_out(own)
+    yield from _credentials(own)
 
 
 def _python() -> Finding:
@@ -123,7 +130,16 @@ def _model() -> Finding:
     return Finding("model", True, f"{choice.label} ({choice.why})")
 
 
-def _app(root: Path | None, *, load_crews: bool) -> Iterator[Finding]:
+def _examined(root: Path | None, *, load_crews: bool) -> Path | None:
+    """Return the folder of the app whose code may be run, or None."""
+    try:
+        folder = find_root(root)
+    except ConfigurationError:
+        return None
+    return folder if load_crews or root is not None or folder == OWN_FOLDER else None
+
+
+def _app(root: Path | None, own: Path | None) -> Iterator[Finding]:
     try:
         folder = find_root(root)
     except ConfigurationError as exc:
@@ -131,21 +147,37 @@ def _app(root: Path | None, *, load_crews: bool) -> Iterator[Finding]:
         return
     names = crew_names(folder)
     yield Finding("app", bool(names), f"{folder}, with {len(names)} crew{'' if len(names) == 1 else 's'}")
-    if names and not (load_crews or root is not None or folder == OWN_FOLDER):
+    if names and own is None:
         way_out = "`newfuse doctor --load-crews` imports them, which runs the code in this folder, as a run does."
         yield Finding("crews", True, f"not examined: {', '.join(names)}", way_out)
         return
     for name in names:
-        yield _crew(folder, name)
+        try:
+            crew = load_crew(folder, name)
+            crew.check()
+        except ConfigurationError as exc:
+            yield Finding(f"crew {name}", False, one_line(exc.for_model))
+        else:
+            yield _crew(folder, name, crew)
 
 
-def _crew(folder: Path, name: str) -> Finding:
-    try:
-        crew = load_crew(folder, name)
-        crew.check()
-    except ConfigurationError as exc:
-        return Finding(f"crew {name}", False, one_line(exc.for_model))
+def _crew(folder: Path, name: str, crew: Crew) -> Finding:
+    """Say whether the integrations that a crew uses are there, in the sandbox too."""
+    there_are, doubles = integrations_of(folder).classes, doubles_of(folder).classes
+    unknown = [slug for slug in crew.integrations if slug not in there_are]
+    if unknown:
+        way_out = "Put them into integrations/, or install the plugins they come from."
+        return Finding(f"crew {name}", False, f"uses integrations that are not there: {', '.join(unknown)}", way_out)
     found = f"{len(crew.agents)} agents, {len(crew.tasks)} tasks"
+    only_live = [slug for slug in crew.integrations if slug not in doubles]
+    if only_live:
+        way_out = "Put doubles of them into doubles/, or point them at servers that play them with --base-url."
+        return Finding(f"crew {name}", False, f"{found}; not in the sandbox: {', '.join(only_live)}", way_out)
+    return _performers(crew, name, found)
+
+
+def _performers(crew: Crew, name: str, found: str) -> Finding:
+    """Say whether every task of a crew has somebody who can do it."""
     try:
         choice = choose_model(None)
     except ConfigurationError:  # said under `model`
@@ -160,9 +192,14 @@ def _crew(folder: Path, name: str) -> Finding:
     return Finding(f"crew {name}", True, found)
 
 
-def _credentials() -> Iterator[Finding]:
+def _left_out(own: Path | None) -> Iterator[Finding]:
+    for one in left_out(own):
+        yield Finding("left out", False, one_line(str(one), REASON))
+
+
+def _credentials(own: Path | None) -> Iterator[Finding]:
     """Say which variables are set and where, by their names alone; the sandbox needs none of them."""
-    for slug, integration in available_integrations().items():
+    for slug, integration in integrations_of(own).classes.items():
         present: list[Setting] = []
         missing: list[str] = []
         for field in integration.auth.fields:

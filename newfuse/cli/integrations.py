@@ -31,12 +31,14 @@ def list_(
     count: Annotated[bool, typer.Option("--count", help="Print how many there are, and nothing else.")] = False,
     json: Json = False,
 ) -> int:
-    """List the integrations there are, plugins included."""
+    """List the integrations there are: built in, of plugins, and of the app in the current folder."""
+    from newfuse.cli.app_root import say_what_is_left_out
     from newfuse.cli.columns import columns
     from newfuse.cli.exit_code import ExitCode
-    from newfuse.cli.screen import standard_output
+    from newfuse.cli.screen import standard_error, standard_output
     from newfuse.integrations import available_integrations
 
+    say_what_is_left_out(standard_error())
     classes = available_integrations()
     screen = standard_output()
     if count:
@@ -119,15 +121,17 @@ def health(
 
     Exit code: 0 when all that were asked are well, 1 when one is not, 2 when none could be asked.
     """
+    from newfuse.cli.app_root import say_what_is_left_out
     from newfuse.cli.exit_code import ExitCode
     from newfuse.cli.integration_call import check_health
     from newfuse.cli.interruption import run_interruptibly
-    from newfuse.cli.screen import standard_output
+    from newfuse.cli.screen import standard_error, standard_output
     from newfuse.cli.store_access import chosen_folder
     from newfuse.cli.world import check_choice
     from newfuse.errors import MissingCredential
 
     check_choice(sandbox, live)
+    say_what_is_left_out(standard_error())
     launched: Any = context.obj
     found = run_interruptibly(
         check_health(sandbox, live, chosen_folder(store, launched.root)), interrupted=lambda: None

@@ -14,7 +14,10 @@ def run(
     context: typer.Context,
     crew: Annotated[str, typer.Argument(metavar="CREW", help="A module of the app's crews/.")] = DEFAULT_CREW,
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"JSON file with the records (default: {DEFAULT_DATA}).")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=f"JSON file with the records (default: data/CREW.json, else {DEFAULT_DATA})."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the run's folder is made.")] = Path("reports"),
     model: Annotated[
@@ -26,6 +29,10 @@ def run(
         typer.Option(metavar="[URL]", help="Work against the sandbox at URL, or an embedded one (the default)."),
     ] = None,
     live: Annotated[bool, typer.Option("--live", help="Work against the vendors themselves.")] = False,
+    base_urls: Annotated[
+        list[str] | None,
+        typer.Option("--base-url", metavar="ID=URL", help="Point one integration elsewhere, e.g. at a mock of it."),
+    ] = None,
     repeat: Annotated[
         bool,
         typer.Option(
@@ -60,6 +67,7 @@ def run(
             model=model,
             sandbox=sandbox,
             live=live,
+            base_urls=base_urls or [],
             repeat=repeat,
             repeat_anew=repeat_anew,
             store=store,

@@ -56,6 +56,8 @@ class RunView(Watcher, ABC):
         self.say()
         self.say(start_text())
         self.say(f"Run {run.run_id}, {_world(run.mode)}, {_model(run)}")
+        for slug, url in run.elsewhere.items():
+            self.say(f"{one_line(slug)} leads to {one_line(url)} (--base-url).")
         said = _repetition(run)
         if said is not None:
             self.say(said)

@@ -25,15 +25,18 @@ def serve(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Makes generated ids and faults repeatable.")] = 0,
 ) -> int:
-    """Serve every vendor's sandbox on loopback until Ctrl-C.
+    """Serve every vendor's sandbox on loopback until Ctrl-C; in an app's folder, its doubles/ too.
 
     Exit code: 0 when it was stopped, 2 when it cannot listen.
     """
+    from newfuse.cli.app_root import say_what_is_left_out
     from newfuse.cli.exit_code import ExitCode
+    from newfuse.cli.screen import standard_error
     from newfuse.errors import ConfigurationError
     from newfuse.sandbox import PortInUse
     from newfuse.sandbox import serve as run_server
 
+    say_what_is_left_out(standard_error())
     try:
         run_server(port, log_file=log, seed=seed)
     except PortInUse as exc:

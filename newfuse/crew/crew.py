@@ -146,7 +146,7 @@ class Crew:
         Args:
             data: Lists of records by dataset name.
             **options: See `newfuse.crew.crew_run.RunOptions`: environment, model, out, store, repeat, repeat_anew,
-                inputs, watcher.
+                inputs, watcher, base_urls.
 
         Returns:
             The result, the folder of the reports, and the exit code.

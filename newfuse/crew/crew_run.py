@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ from newfuse.effects.pruning import prune
 from newfuse.environment import Environment
 from newfuse.errors import ConfigurationError, MissingCredential, NewFuseError, StoreFailed
 from newfuse.http.record import CallRecord
-from newfuse.integrations import IntegrationRegistry, integration_in
+from newfuse.integrations import IntegrationRegistry, integration_in, pointed_elsewhere
 from newfuse.private_files import make_private_folder
 from newfuse.report import RunOutput, RunRecord, write_reports
 from newfuse.report.facts import FactBook
@@ -57,6 +57,7 @@ class RunOptions:
         inputs: Values for the placeholders of the tasks' descriptions.
         watcher: Told what happens.
         data_place: Where the data came from, for messages.
+        base_urls: Where single integrations lead instead, by slug: a mock, a proxy, a double that is served apart.
     """
 
     environment: Environment | None = None
@@ -68,6 +69,7 @@ class RunOptions:
     inputs: dict[str, Any] = field(default_factory=dict)
     watcher: Watcher = field(default_factory=Watcher)
     data_place: str = "data"
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> RunOutput:
@@ -89,6 +91,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         stack.enter_context(tracing_context(enabled=False))
         performers = _performers(crew, choice, stack)
         environment = options.environment or stack.enter_context(_embedded_sandbox())
+        environment = pointed_elsewhere(environment, options.base_urls)
         store = await stack.enter_async_context(_opened(options.store))
         ledger, call_log = Ledger(store), CallLog(store)
         stack.callback(ledger.owner.release)
@@ -133,7 +136,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
             started_at=started_at,
             repetition=repeating,
         )
-        about = {"crew": crew.name, "environment": environment.name, "model": choice.label}
+        about = {"crew": crew.name, "environment": environment.places, "model": choice.label}
         try:
             await recording.begin({**about, "started_at": started_at.isoformat()})
         except ConfigurationError:
@@ -144,6 +147,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                 RunStarted(
                     run_id=run_id,
                     mode=environment.mode,
+                    elsewhere=environment.elsewhere,
                     model=choice.label,
                     model_why=choice.why,
                     tasks=[(task.name, task.heading, task.agent_name) for task in crew.tasks.values()],
@@ -266,7 +270,7 @@ async def _repetition(
     store: Store, run_id: str, crew: Crew, environment: Environment, options: RunOptions
 ) -> tuple[Repetition | None, Repetition | None]:
     """Return the repetition this run works on, and the unfinished one that it leaves alone."""
-    about = {"crew": crew.name, "environment": environment.name}
+    about = {"crew": crew.name, "environment": environment.lasting_name}
     if options.repeat or options.repeat_anew:
         return await take_up(store, run_id, **about, anew=options.repeat_anew), None
     return None, await unfinished(store, **about)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from newfuse.crew.job import Progress
 from newfuse.log import logger
@@ -17,6 +17,7 @@ class RunStarted:
     """The run has begun: its identity, model and tasks (name, title, agent).
 
     `repetition` is the one it works on; `unfinished` one that it leaves alone, because it was not told to repeat.
+    `elsewhere` says where single integrations lead instead of the run's world, by slug.
     """
 
     run_id: str
@@ -27,6 +28,7 @@ class RunStarted:
     records: dict[str, int]
     repetition: Repetition | None = None
     unfinished: Repetition | None = None
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 class Watcher:

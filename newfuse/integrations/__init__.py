@@ -1,7 +1,12 @@
 """The uniform integration framework: actions, integrations, the registry and the catalog."""
 
 from newfuse.integrations.action import ActionSpec, action
-from newfuse.integrations.catalog import available_integrations, create_integration, integration_in
+from newfuse.integrations.catalog import (
+    available_integrations,
+    create_integration,
+    integration_in,
+    pointed_elsewhere,
+)
 from newfuse.integrations.config import Capabilities, IntegrationConfig
 from newfuse.integrations.integration import Health, Integration
 from newfuse.integrations.registry import IntegrationRegistry
@@ -23,4 +28,5 @@ __all__ = [
     "available_integrations",
     "create_integration",
     "integration_in",
+    "pointed_elsewhere",
 ]

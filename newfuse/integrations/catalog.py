@@ -1,44 +1,52 @@
-"""Finds the integrations there are: plugins by entry point, built-in connectors by walking their package."""
+"""The integrations there are: the app's own, those of plugins, and the connectors that are built in."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any, TypeGuard
+from pathlib import Path
+from typing import Any
 
+from newfuse.config import app_root
 from newfuse.effects import Ledger
 from newfuse.environment import Environment
 from newfuse.errors import ConfigurationError
+from newfuse.extensions import Found, Kind, added, packaged
 from newfuse.http import Recorder
+from newfuse.http.url import parse_base
 from newfuse.integrations.integration import Integration
-from newfuse.log import logger
 
-ENTRY_POINTS = "newfuse.integrations"
+
+def _attempt(integration: type[Integration]) -> None:
+    """Make one, which reads its settings and contacts nothing."""
+    lacking = [name for name in ("type", "base_url") if not hasattr(integration, name)]
+    if lacking:
+        raise ConfigurationError(f"the class {integration.__name__} has no {' and no '.join(lacking)}")
+    parse_base(integration.base_url)
+    integration()
+
+
+INTEGRATIONS = Kind(
+    name="integration", base=Integration, folder="integrations", group="newfuse.integrations", attempt=_attempt
+)
 BUILT_IN = "newfuse.connectors"
 
-_log = logger("catalog")
+
+def available_integrations() -> dict[str, type[Integration]]:
+    """Return every integration class by slug: the app's own before a plugin's, and that before a built-in one."""
+    return dict(integrations_of(app_root()).classes)
 
 
 @cache
-def available_integrations() -> dict[str, type[Integration]]:
-    """Return every integration class by slug; a plugin replaces a built-in of the same slug, and is logged."""
-    found = _built_in()
-    for entry in entry_points(group=ENTRY_POINTS):
-        try:
-            plugin = entry.load()
-        except Exception:
-            _log.exception("the plugin %s could not be loaded", entry.name)
-            continue
-        if not _is_whole(plugin):
-            _log.error("the plugin %s is no Integration class with a slug", entry.name)
-            continue
-        if plugin.slug in found:
-            _log.warning("the plugin %s replaces the built-in integration %s", entry.value, plugin.slug)
-        found[plugin.slug] = plugin
-    return dict(sorted(found.items()))
+def integrations_of(root: Path | None) -> Found[Integration]:
+    """Return the integrations there are for an app, and what was left out; its files are imported.
+
+    Args:
+        root: The app's folder, or None to import no app's code.
+    """
+    built_in = packaged(INTEGRATIONS, BUILT_IN)
+    return built_in.with_added(added(INTEGRATIONS, root, built_in.classes))
 
 
 def create_integration(slug: str, **settings: Any) -> Integration:
@@ -51,10 +59,16 @@ def create_integration(slug: str, **settings: Any) -> Integration:
     Raises:
         ConfigurationError: There is no such integration; the message lists those there are.
     """
+    return _class_of(slug)(**settings)
+
+
+def _class_of(slug: str) -> type[Integration]:
     classes = available_integrations()
     if slug not in classes:
-        raise ConfigurationError(f"No integration is called {slug!r}. There are: {', '.join(classes) or 'none'}.")
-    return classes[slug](**settings)
+        left_out = "".join(f" Left out: {one}." for one in integrations_of(app_root()).left_out)
+        there_are = ", ".join(classes) or "none"
+        raise ConfigurationError(f"No integration is called {slug!r}. There are: {there_are}.{left_out}")
+    return classes[slug]
 
 
 def integration_in(environment: Environment, slug: str, *, ledger: Ledger, recorder: Recorder) -> Integration:
@@ -64,26 +78,44 @@ def integration_in(environment: Environment, slug: str, *, ledger: Ledger, recor
         ConfigurationError: There is no such integration, or the sandbox has no such vendor: then nothing may be sent,
             for it would go to the vendor itself.
     """
+    elsewhere = environment.elsewhere.get(slug)
     known = slug in available_integrations()
-    if known and environment.mode == "sandbox" and slug not in environment.settings:
+    if known and environment.mode == "sandbox" and slug not in environment.settings and elsewhere is None:
         there_are = ", ".join(environment.settings) or "none"
-        raise ConfigurationError(f"The sandbox has no vendor {slug!r}. It has: {there_are}.")
-    settings = environment.settings.get(slug, {})
-    integration = create_integration(slug, ledger=ledger, recorder=recorder, environment=environment.name, **settings)
+        raise ConfigurationError(
+            f"The sandbox has no vendor {slug!r}. It has: {there_are}. Put a double of it into doubles/ of the app "
+            "that the sandbox is started in, or point it at a server that plays it (--base-url)."
+        )
+    settings = dict(environment.settings.get(slug, {}))
+    # What an integration did at a place of its own is known by that place: see VendorAccount.
+    settings |= {"environment": environment.name} if elsewhere is None else {"base_url": elsewhere}
+    integration = create_integration(slug, ledger=ledger, recorder=recorder, **settings)
     if environment.mode == "sandbox":
         integration.stay_in_sandbox()
     return integration
 
 
-def _is_whole(found: Any) -> TypeGuard[type[Integration]]:
-    return inspect.isclass(found) and issubclass(found, Integration) and isinstance(getattr(found, "slug", None), str)
+def pointed_elsewhere(environment: Environment, base_urls: Mapping[str, str]) -> Environment:
+    """Return a world in which single integrations lead to other places.
 
+    Args:
+        environment: The world.
+        base_urls: Where they lead, by slug.
 
-def _built_in() -> dict[str, type[Integration]]:
-    package = importlib.import_module(BUILT_IN)
-    found: dict[str, type[Integration]] = {}
-    for module in pkgutil.iter_modules(package.__path__, f"{BUILT_IN}."):
-        for member in vars(importlib.import_module(module.name)).values():
-            if _is_whole(member) and member.__module__.startswith(module.name):
-                found[member.slug] = member
-    return found
+    Raises:
+        ConfigurationError: There is no such integration, an address is no URL, or it is the vendor's own in a sandbox.
+    """
+    places: dict[str, str] = {}
+    for slug, url in base_urls.items():
+        integration = _class_of(slug)
+        try:
+            base = parse_base(url)
+        except ConfigurationError as exc:
+            raise ConfigurationError(f"--base-url {slug}: {exc.for_model}") from None
+        own = (parse_base(address) for address in (integration.base_url, *integration.routes.values()))
+        if environment.mode == "sandbox" and base.origin in {one.origin for one in own}:
+            raise ConfigurationError(
+                f"--base-url {slug}={base.url} is the vendor itself, which only a run with --live may reach."
+            )
+        places[slug] = base.url
+    return replace(environment, elsewhere={**environment.elsewhere, **places})

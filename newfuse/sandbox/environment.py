@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from newfuse.environment import Environment
 from newfuse.errors import ConfigurationError
-from newfuse.sandbox.credentials import SANDBOX_CREDENTIALS
+from newfuse.sandbox.doubles import credentials_for
 
 INFO_PATH: Final = "/_sandbox"
 TIMEOUT_S: Final = 5.0  # a sandbox answers within milliseconds
@@ -67,7 +67,7 @@ def world_of(url: str, instance_id: str, vendors: Iterable[str]) -> Environment:
         instance_id: Which state it holds: a sandbox that was reset or started anew is another world.
         vendors: Slugs of the vendors it has.
     """
-    settings = {slug: {"base_url": f"{url}/{slug}", **SANDBOX_CREDENTIALS.get(slug, {})} for slug in vendors}
+    settings = {slug: {"base_url": f"{url}/{slug}", **credentials_for(slug)} for slug in vendors}
     return Environment(mode="sandbox", name=f"sandbox:{instance_id}", settings=settings)
 
 

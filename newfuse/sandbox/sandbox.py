@@ -9,17 +9,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from newfuse.sandbox.doubles import available_doubles
 from newfuse.sandbox.faults import Faults
-from newfuse.sandbox.ga4 import GA4
-from newfuse.sandbox.hubspot import HubSpot
-from newfuse.sandbox.mailchimp import Mailchimp
 from newfuse.sandbox.request_log import LogEntry, RequestLog
-from newfuse.sandbox.stripe import Stripe
 from newfuse.sandbox.vendor import Vendor, VendorRequest, VendorResponse
-
-VENDORS: Final[tuple[type[Vendor], ...]] = (HubSpot, Stripe, Mailchimp, GA4)
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +48,7 @@ class Sandbox:
         self.now = now
         self.rate_limits = rate_limits
         self.request_log = RequestLog(log_file)
+        self._doubles = available_doubles()
         self._lock = threading.Lock()
         self._begin()
 
@@ -60,7 +56,9 @@ class Sandbox:
         self.instance_id = secrets.token_hex(8)
         self.started_at = datetime.fromtimestamp(self.now(), UTC)
         self.faults = Faults(self.seed)
-        self.vendors: dict[str, Vendor] = {vendor.slug: vendor(seed=self.seed, now=self.now) for vendor in VENDORS}
+        self.vendors: dict[str, Vendor] = {
+            slug: double(seed=self.seed, now=self.now) for slug, double in self._doubles.items()
+        }
         for vendor in self.vendors.values():
             vendor.rate_limited = self.rate_limits
 

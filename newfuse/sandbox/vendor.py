@@ -75,6 +75,8 @@ class Vendor(ABC):
     """
 
     slug: ClassVar[str]
+    credentials: ClassVar[Mapping[str, str]] = {}
+    """What a run gives the integration of this vendor to use here, by field; it opens nothing anywhere else."""
     rate_limited: bool = True  # False switches `throttle` off, for benchmarks of something else than the limit
 
     def __init__(self, *, seed: int = 0, now: Callable[[], float] = time.time) -> None:

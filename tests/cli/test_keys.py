@@ -103,7 +103,9 @@ def test_the_doctor_runs_no_code_of_the_folder_it_looks_at(
     app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     marker = app / "marker"
-    (app / "crews" / "intruder.py").write_text(INTRUDER.format(marker=str(marker)))
+    for folder in ("crews", "integrations", "doubles"):
+        (app / folder).mkdir(exist_ok=True)
+        (app / folder / "intruder.py").write_text(INTRUDER.format(marker=str(marker)))
     monkeypatch.chdir(app)
     assert (0, False) == (main(["doctor"]), marker.exists())
     said = capsys.readouterr().out

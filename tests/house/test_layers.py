@@ -15,9 +15,11 @@ from house.source_tree import APP, ROOT, Import, app_files, engine_files, import
 LEVELS = {
     "errors": 0,
     "types": 0,
+    "app_code": 1,
     "config": 1,
     "environment": 1,
     "events": 1,
+    "extensions": 1,
     "private_files": 1,
     "log": 1,
     "privacy": 0,

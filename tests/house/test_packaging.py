@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +22,8 @@ from packaging.utils import canonicalize_name
 
 import newfuse
 from house.source_tree import APP, ROOT, app_files, engine_files, imports_in
+from newfuse.scaffold import PARTS
+from newfuse.scaffold import app as scaffolded_app
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
@@ -71,7 +76,9 @@ def test_the_wheel_owns_the_name_newfuse_and_no_other(wheel: Path):
     assert {"newfuse", f"newfuse-{newfuse.__version__}.dist-info"} == tops
     assert [] == [name for name in names if "__pycache__" in name or "/tests/" in name]
     engine = {path.relative_to(ROOT).as_posix() for path in engine_files()}
-    assert set() == engine - set(names)
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "newfuse").rglob("*.jinja")}
+    assert templates
+    assert set() == (engine | templates) - set(names)
 
 
 @pytest.mark.slow
@@ -100,29 +107,68 @@ def test_the_wheel_says_what_it_is(wheel: Path):
     assert "newfuse = newfuse.cli:main" in scripts
 
 
+def make_environment(home: Path, *, with_pip: bool) -> tuple[Path, Path]:
+    """Make a virtual environment; returns its interpreter and its folder of libraries.
+
+    The libraries newfuse depends on are lent by the environment of this test, behind what the new one holds itself.
+    """
+    venv.create(home, with_pip=with_pip)  # pip comes out of the interpreter, not from a network
+    python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    library = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=home).strip())
+    lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (library / "zz_lent.pth").write_text("\n".join(sorted(lent)) + "\n", encoding="utf-8")
+    return python, library
+
+
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
+    """Run a command that must succeed, without what this test's own environment says of imports."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | variables
+    arguments = [str(part) for part in command]
+    done = subprocess.run(arguments, cwd=cwd, env=settings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(TIME_TO_BUILD_S)
-def test_the_installed_command_runs_in_an_environment_that_has_the_wheel_only(wheel: Path, tmp_path: Path):
-    home = tmp_path / "environment"
-    venv.create(home, with_pip=True)  # pip comes out of the interpreter, not from a network
-    python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-
-    def run(*command: str | Path) -> str:
-        done = subprocess.run(
-            [str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel)
-    library = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    # The libraries it depends on are lent by the environment of this test, behind the wheel's own folder.
-    lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (library / "lent.pth").write_text("\n".join(sorted(lent)) + "\n", encoding="utf-8")
-
-    where = Path(run(python, "-c", "import newfuse; print(newfuse.__file__)").strip())
+def test_from_the_wheel_alone_an_app_is_made_and_runs_and_passes_its_tests(wheel: Path, tmp_path: Path):
+    python, library = make_environment(tmp_path / "environment", with_pip=True)
+    newfuse_command = python.with_name("newfuse")
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
+    where = Path(run(python, "-c", "import newfuse; print(newfuse.__file__)", cwd=tmp_path).strip())
     assert where == library / "newfuse" / "__init__.py"
-    assert "sandbox" in run(python.with_name("newfuse"), "--help")
+
+    run(newfuse_command, "new", "app", "demo", cwd=tmp_path)
+    app = tmp_path / "demo"
+    for kind in PARTS:
+        run(newfuse_command, "new", kind, f"first_{kind}", cwd=app)
+    assert "Integration Status: SUCCESS" in run(newfuse_command, "run", cwd=app)
+    # By module too, where Python is told not to look into the current folder.
+    listed = run(python, "-m", "newfuse", "integrations", "list", "--json", cwd=app, PYTHONSAFEPATH="1")
+    assert {"first_integration", "stripe"} < {one["id"] for one in json.loads(listed)}
+    tests = [path.name for path in (app / "tests").glob("test_*.py")]
+    assert len(PARTS) + 1 == len(tests)
+    said = run(python, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=app)
+    assert [] == [name for name in tests if f"tests/{name}::" not in said]
+    assert " failed" not in said
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make on this machine")
+def test_after_make_the_command_works_in_any_folder(tmp_path: Path):
+    home = tmp_path / "environment"
+    python, _ = make_environment(home, with_pip=False)
+    run("make", f"VENV={home}", f"{home}/bin/newfuse", cwd=ROOT)
+    assert f"newfuse {newfuse.__version__}\n" == run(home / "bin" / "newfuse", "--version", cwd=tmp_path)
+    for safely in ("", "1"):
+        said = run(python, "-m", "newfuse", "--version", cwd=tmp_path, PYTHONSAFEPATH=safely)
+        assert f"newfuse {newfuse.__version__}\n" == said
+
+
+def test_what_a_new_app_is_copied_from_is_what_the_wheel_holds():
+    included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert {name: f"newfuse/_template/{name}" for name in included} == included
+    there = {name for name in scaffolded_app.APP if (ROOT / name).exists()}
+    assert there == set(included)
 
 
 def test_every_dependency_is_pinned_within_its_bounds():

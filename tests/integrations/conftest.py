@@ -12,7 +12,7 @@ import pytest
 from integrations.desk import Desk
 from newfuse.effects import Ledger
 from newfuse.integrations import Integration
-from newfuse.integrations.catalog import available_integrations
+from newfuse.integrations.catalog import integrations_of
 from newfuse.store import Store
 
 KEY = "dk_0123456789abcdef"
@@ -75,6 +75,6 @@ async def desk(make: Callable[..., Any]) -> AsyncIterator[Desk]:
 @pytest.fixture
 def fresh_catalog() -> Any:
     """Let the catalog look again, and forget what it saw."""
-    available_integrations.cache_clear()
+    integrations_of.cache_clear()
     yield
-    available_integrations.cache_clear()
+    integrations_of.cache_clear()

@@ -94,10 +94,10 @@ def test_a_broken_plugin_does_not_break_the_rest(site: Site, caplog: pytest.LogC
     assert not {"gone", "odd"} & set(found)
     said = sorted(record.getMessage() for record in caplog.records)
     assert [
-        "the plugin plugin_broken_0 could not be loaded",
-        "the plugin plugin_gone_0 could not be loaded",
-        "the plugin plugin_odd_0 is no Integration class with a slug",
-        "the plugin plugin_odd_1 is no Integration class with a slug",
+        f"left out: {site.folder / 'plugin_broken.py'}, line 1: RuntimeError: not today",
+        "left out: the plugin plugin_gone:NotThere: AttributeError: module 'plugin_gone' has no attribute 'NotThere'",
+        "left out: the plugin plugin_odd:Nameless: is no Integration class with a slug",
+        "left out: the plugin plugin_odd:NoIntegration: is no Integration class with a slug",
     ] == said
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from newfuse.auth import CredentialField
 from newfuse.config import app_at
 from newfuse.effects import Ledger
 from newfuse.environment import LIVE, Environment
-from newfuse.integrations import integration_in
+from newfuse.integrations import integration_in, pointed_elsewhere
 from newfuse.integrations.catalog import available_integrations
 
 Make = Callable[..., Any]
@@ -114,6 +116,64 @@ def test_a_sandbox_is_given_no_credential_of_the_environment(
     assert {"api_key": "sandbox"} == found(made["desk"])
     live = integration_in(LIVE, "desk", ledger=ledger, recorder=lambda _: None)
     assert {"api_key": "of-the-environment"} == found(live)
+
+
+# --- another place ----------------------------------------------------------------------------------------------------
+
+
+SANDBOX = Environment(mode="sandbox", name="sandbox:1", settings={"shop": {"base_url": "http://sandbox.example/shop"}})
+PLACE = "https://mock.example/desk"
+
+
+def test_a_place_of_its_own_is_part_of_what_an_integration_did(
+    known: None, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DESK_API_KEY", "of-the-environment")
+    for world, key in ((SANDBOX, "sandbox"), (LIVE, "of-the-environment")):
+        pointed = pointed_elsewhere(world, {"desk": f"{PLACE}/"})
+        desk = integration_in(pointed, "desk", ledger=ledger, recorder=lambda _: None)
+        assert (PLACE, f"at {PLACE}") == (desk.config.base_url, desk.config.environment)
+        assert {"api_key": key} == found(desk)
+    shop = integration_in(pointed_elsewhere(SANDBOX, {"desk": PLACE}), "shop", ledger=ledger, recorder=lambda _: None)
+    assert ("http://sandbox.example/shop", "sandbox:1") == (shop.config.base_url, shop.config.environment)
+
+
+def test_with_live_no_key_goes_to_a_place_beyond_this_machine_in_the_clear(
+    known: None, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DESK_API_KEY", "of-the-environment")
+    desk = integration_in(
+        pointed_elsewhere(LIVE, {"desk": "http://mock.example"}), "desk", ledger=ledger, recorder=lambda _: None
+    )
+    with pytest.raises(ConfigurationError, match=r"would go to http://mock\.example over plain http"):
+        desk.credentials()
+
+
+@pytest.mark.parametrize(
+    ("slug", "url", "message"),
+    [
+        ("acme", "http://127.0.0.1:1", "No integration is called 'acme'. There are: shop, desk."),
+        ("desk", "127.0.0.1:9000", "--base-url desk: base_url must begin with http:// or https://"),
+        ("desk", "http://user:word@127.0.0.1", "--base-url desk: base_url may hold no user"),
+        ("desk", "https://desk.test/v2", "is the vendor itself, which only a run with --live may reach."),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(known: None, slug: str, url: str, message: str):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        pointed_elsewhere(SANDBOX, {slug: url})
+
+
+def test_with_live_the_vendors_own_address_is_the_vendor(known: None, ledger: Ledger):
+    pointed = pointed_elsewhere(LIVE, {"desk": "https://desk.test"})
+    desk = integration_in(pointed, "desk", ledger=ledger, recorder=lambda _: None)
+    assert "live" == desk.config.environment
+
+
+def test_a_world_is_named_by_all_its_places_and_by_what_of_it_lasts():
+    assert ("sandbox:1", "sandbox:1") == (SANDBOX.places, SANDBOX.lasting_name)
+    pointed = replace(SANDBOX, elsewhere={"shop": "http://b", "desk": "http://a"})
+    assert "sandbox:1; desk at http://a; shop at http://b" == pointed.places
+    assert "sandbox; desk at http://a; shop at http://b" == pointed.lasting_name
 
 
 # --- plain http -------------------------------------------------------------------------------------------------------

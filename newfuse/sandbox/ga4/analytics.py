@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any, ClassVar, Final
 
+from newfuse.sandbox.credentials import SANDBOX_CREDENTIALS
 from newfuse.sandbox.ga4.events import EventStore
 from newfuse.sandbox.ga4.measurement import read
 from newfuse.sandbox.ga4.report import DIMENSIONS, METRICS, InvalidReport, run_report
@@ -55,6 +56,7 @@ class GA4(Vendor):
     """The emulator of Google Analytics 4."""
 
     slug: ClassVar[str] = "ga4"
+    credentials = SANDBOX_CREDENTIALS["ga4"]
 
     def __init__(self, *, seed: int = 0, now: Callable[[], float] = time.time) -> None:
         """Start without events; `purchase` is a key event, as in a new property."""

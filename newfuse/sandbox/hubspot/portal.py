@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, ClassVar, Final
 
+from newfuse.sandbox.credentials import SANDBOX_CREDENTIALS
 from newfuse.sandbox.hubspot import schema, seed
 from newfuse.sandbox.hubspot.batch import Batch
 from newfuse.sandbox.hubspot.collection import Collection, Writes
@@ -61,6 +62,7 @@ class HubSpot(Vendor):
     """The emulator of HubSpot CRM v3."""
 
     slug: ClassVar[str] = "hubspot"
+    credentials = SANDBOX_CREDENTIALS["hubspot"]
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from newfuse.sandbox.credentials import SANDBOX_CREDENTIALS
 from newfuse.sandbox.mailchimp import problems, seed
 from newfuse.sandbox.mailchimp.automations import Automations
 from newfuse.sandbox.mailchimp.batches import ARCHIVE_PATH, Batches
@@ -45,6 +46,7 @@ class Mailchimp(Vendor):
     """One Mailchimp account with its seed data."""
 
     slug: ClassVar[str] = "mailchimp"
+    credentials = SANDBOX_CREDENTIALS["mailchimp"]
 
     def __init__(self, *, seed: int = 0, now: Callable[[], float] = time.time) -> None:
         """Start with the seeded state; see `Vendor`."""

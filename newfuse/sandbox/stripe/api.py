@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from newfuse.sandbox.credentials import SANDBOX_CREDENTIALS
 from newfuse.sandbox.stripe import (
     account,
     balance,
@@ -56,6 +57,7 @@ class Stripe(Vendor):
     """
 
     slug = "stripe"
+    credentials = SANDBOX_CREDENTIALS["stripe"]
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""What stands for them in the sandbox."""
