@@ -60,7 +60,7 @@ def launch(asked: CrewLaunch, log: FaultLog) -> int:
     with _view(screen, crew, plain=asked.json) as view:
         if crew.datasets:
             counts = {name: len(rows.get(name, [])) for name in crew.datasets}
-            view.say(setup_text(counts, None if asked.data is None else place))
+            view.say(setup_text(crew.words, counts, None if asked.data is None else place))
         output = _run(asked, crew, rows, place, store, inputs, view)
     _show(output, screen)
     screen.check()
@@ -135,5 +135,5 @@ def _show(output: RunOutput, screen: Screen) -> None:
 def _texts(output: RunOutput, folder: Path) -> Iterator[str]:
     """Make the closing texts one by one, so that a fault in one hides none before it."""
     yield results_text(output.record)
-    yield files_text(output.files, output.result.obstacles)
+    yield files_text(output.record.words, output.files, output.result.obstacles)
     yield closing_text(output.record, folder)

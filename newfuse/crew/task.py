@@ -27,6 +27,8 @@ class Task:
         datasets: Handles of the data it must account for: every record of them ends up confirmed, skipped, rejected,
             duplicate, failed or unknown, or the task is not done.
         integrations: Slugs of the integrations it is about.
+        sums_up: Whether it sums the run up, as an orchestrator does: its closing words may give every task's numbers,
+            and it is none of the work done at its integrations.
         required_facts: Names of facts it must have measured, or it is not done.
         runbook: Its deterministic procedure; without one it can only be done by a model.
         skip_if_context_failed: Skip it, rather than start it, when a task of its context did not complete.
@@ -42,6 +44,7 @@ class Task:
     title: str = ""
     datasets: Sequence[str] = field(default_factory=tuple)
     integrations: Sequence[str] = field(default_factory=tuple)
+    sums_up: bool = False
     required_facts: Sequence[str] = field(default_factory=tuple)
     runbook: Runbook | None = None
     skip_if_context_failed: bool = False

@@ -92,6 +92,7 @@ def skipped(task: Task, agent: Agent, why: str) -> TaskOutcome:
         finished_at=now,
         error=why,
         integrations=list(task.integrations),
+        sums_up=task.sums_up,
     )
 
 
@@ -197,4 +198,5 @@ async def _outcome(
         notes=list(job.notes),
         tables=dict(job.tables),
         integrations=list(task.integrations),
+        sums_up=task.sums_up,
     )

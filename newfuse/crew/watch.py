@@ -14,7 +14,7 @@ _log = logger("crew")
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run has begun: its identity, model and tasks (name, title, agent).
+    """The run has begun: the crew's title, its identity, model and tasks (name, title, agent).
 
     `repetition` is the one it works on; `unfinished` one that it leaves alone, because it was not told to repeat.
     """
@@ -27,6 +27,7 @@ class RunStarted:
     records: dict[str, int]
     repetition: Repetition | None = None
     unfinished: Repetition | None = None
+    title: str = "Crew"
 
 
 class Watcher:

@@ -294,3 +294,5 @@ class TaskOutcome(_Model):
     tables: dict[str, list[dict[str, JSON]]] = {}
     integrations: list[str] = []
     """Slugs of the integrations this task is about."""
+    sums_up: bool = False
+    """Whether it sums the run up: its closing words may give the other tasks' numbers."""
