@@ -217,7 +217,7 @@ DEFAULT_ALERTS = (
         severity=Severity.CRITICAL,
         watches=MoneyFailures(),
         threshold=0,
-        unit="failed or unsettled",
+        unit="writes failed or unsettled",
     ),
 )
 """What is watched in a crew that declares no rules of its own."""

@@ -265,7 +265,7 @@ def measured_for(record: RunRecord, outcome: TaskOutcome) -> Measured:
     known.add_moment(result.started_at)
     known.add_moment(result.finished_at)
     known.add_share(result.completed_tasks, result.total_tasks, "tasks completed", "run", "tasks")
-    known.add(Kind.PERCENT, result.success_rate, "success rate", "run integration tasks completed")
+    known.add(Kind.PERCENT, result.success_rate, "success rate", f"run {record.words.work} tasks completed")
     known.add(Kind.COUNT, result.failed_tasks, "tasks failed", "run", "tasks")
     known.add(Kind.TIME, _took_ms(result.started_at, result.finished_at), "run took")
     if outcome.sums_up:

@@ -19,6 +19,7 @@ from newfuse.report.render import TEMPLATES, health_dashboard, summary, task_rep
 from newfuse.report.results import EffectCounts, Performance, RecordException, RunResult, RunStatus, TaskStatus
 from newfuse.report.sections import encryption
 from newfuse.report.wording import counted, measured, milliseconds, money
+from newfuse.report.words import Words
 from newfuse.store import Store
 from report.printed_numbers import Known, numbers_in
 from report.run_examples import CRM, PAYMENTS, TITLES, Example, make_record, unmeasured_record
@@ -27,6 +28,14 @@ NASTY = "a | b\n# c `d` <img src=x onerror=y> [e](javascript:f) {{ 7 * 7 }} {% r
 
 
 async def record_of(kind: str, store: Store) -> RunRecord:
+    """Make a run of some kind; of a crew without words and templates, where it begins with `plain`."""
+    record = await _record_of(kind.removeprefix("plain "), store)
+    if kind.startswith("plain "):
+        record.words, record.templates = Words(title="Plain Crew"), None
+    return record
+
+
+async def _record_of(kind: str, store: Store) -> RunRecord:
     if kind == "unmeasured":
         return unmeasured_record()
     example = Example(payments_fail=True, rejected=2) if kind == "failed" else Example()
@@ -49,7 +58,8 @@ def texts(record: RunRecord) -> dict[str, str]:
     return {**found, "dashboard": health_dashboard(record), "summary": summary(record)}
 
 
-KINDS = pytest.mark.parametrize("kind", ["good", "failed", "unmeasured", "nasty"])
+CASES = ["good", "failed", "unmeasured", "nasty"]
+KINDS = pytest.mark.parametrize("kind", [*CASES, *(f"plain {case}" for case in CASES)])
 
 
 def every_template() -> list[Path]:
@@ -177,7 +187,9 @@ async def test_what_a_template_forgets_to_make_harmless_is_made_so(
 ):
     record = await record_of(kind, store)
     expected = texts(record)
-    sources = {path.name: re.sub(r" \| md(?!\()", "", path.read_text(encoding="utf-8")) for path in every_template()}
+    folders = [TEMPLATES, record.templates or TEMPLATES]
+    paths = [path for folder in folders for path in folder.iterdir()]
+    sources = {path.name: re.sub(r" \| md(?!\()", "", path.read_text(encoding="utf-8")) for path in paths}
     assert "| md " not in "".join(sources.values())
     forgetful = render._environment().overlay(loader=DictLoader(sources), cache_size=0)
     monkeypatch.setattr(render, "_environment", lambda _own: forgetful)
