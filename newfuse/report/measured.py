@@ -252,13 +252,14 @@ def _in_kind(value: float | None, unit: str) -> tuple[Kind, Decimal | None]:
 
 
 def measured_for(record: RunRecord, outcome: TaskOutcome) -> Measured:
-    """Return what was measured that a task's closing words may speak of: its own values, and the run's totals.
+    """Return what was measured that a task's closing words may speak of: its own, those it was handed, and totals.
 
-    A task that sums the run up speaks of the other tasks' values as well.
+    It was handed those of the tasks it waited for; a task that sums the run up speaks of all of them.
     """
     known, result = Measured(), record.result
     labels = {service.slug: service.label for service in record.services}
-    for one in record.outcomes if outcome.sums_up else [outcome]:
+    handed = {outcome.name, *outcome.context}
+    for one in record.outcomes if outcome.sums_up else [one for one in record.outcomes if one.name in handed]:
         _add_outcome(known, record, one, labels)
     for fact in result.facts:
         known.add_words(fact)
