@@ -67,6 +67,8 @@ if TYPE_CHECKING:
         available_integrations,
         create_integration,
     )
+    from newfuse.observe import SERVICE_ALERTS, AlertRule, FactAge, FactCounts, MoneyFailures, Reading, Severity
+    from newfuse.report import ServiceWords, Words
     from newfuse.types import AuthType, Effect, IntegrationType, Once
 
 __version__ = "0.1.0"
@@ -140,12 +142,16 @@ _HOMES = {
         "available_integrations",
         "create_integration",
     ),
+    "newfuse.observe": ("SERVICE_ALERTS", "AlertRule", "FactAge", "FactCounts", "MoneyFailures", "Reading", "Severity"),
+    "newfuse.report": ("ServiceWords", "Words"),
     "newfuse.types": ("AuthType", "Effect", "IntegrationType", "Once"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
+    "SERVICE_ALERTS",
     "Agent",
+    "AlertRule",
     "AllOf",
     "AnswerPruned",
     "AuthType",
@@ -172,6 +178,8 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "EffectUnknown",
     "Entry",
     "Expect",
+    "FactAge",
+    "FactCounts",
     "Fault",
     "HeaderKey",
     "Integration",
@@ -183,6 +191,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Job",
     "LinkNext",
     "MissingCredential",
+    "MoneyFailures",
     "NewFuseError",
     "NoAuth",
     "NotConnected",
@@ -199,12 +208,15 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "RateHeaders",
     "RateLimit",
     "RateLimited",
+    "Reading",
     "ReconnectNeeded",
     "Record",
     "Rejected",
     "RetryLater",
     "RunContext",
     "Runbook",
+    "ServiceWords",
+    "Severity",
     "StoreFailed",
     "Task",
     "Tool",
@@ -213,6 +225,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Unavailable",
     "UnreadableAnswer",
     "VendorError",
+    "Words",
     "WriteStatus",
     "action",
     "available_integrations",

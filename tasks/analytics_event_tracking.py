@@ -1,7 +1,13 @@
 """Analytics: events validated before they are sent, conversions configured, and what arrived read back."""
 
+from collections.abc import Mapping
+
 from agents.analytics_integrator import analytics_integrator
-from newfuse import Brief, Procedure, Task, call, runbook
+from newfuse import AlertRule, Brief, FactCounts, Procedure, Reading, Severity, Task, call, runbook
+
+VALID, SENT, SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
+SKIPPED = "analytics.events_skipped"  # valid, and sent by an earlier run: not missing from this one
+NOT_READ_BACK = "this run, not read back"
 
 
 @runbook
@@ -13,6 +19,23 @@ def procedure(_brief: Brief) -> Procedure:
     yield call("read_report", dataset=valid["handle"])
     return None
 
+
+def lost(counts: Mapping[str, int]) -> Reading:
+    """Count the events that were valid and not accepted, and those accepted and not seen when read back."""
+    to_send, sent = counts[VALID] - counts.get(SKIPPED, 0), counts[SENT]
+    missing = max(0, to_send - sent)
+    if SEEN not in counts:
+        return Reading(missing, max(to_send, sent), NOT_READ_BACK)
+    return Reading(missing + max(0, sent - counts[SEEN]), max(to_send, sent), "this run, read back")
+
+
+data_gaps = AlertRule(
+    name="Analytics data gaps",
+    severity=Severity.WARNING,
+    watches=FactCounts((VALID, SENT), lost, also=(SEEN, SKIPPED), window=NOT_READ_BACK),
+    threshold=0,
+    unit="events missing",
+)
 
 analytics_event_tracking = Task(
     name="analytics_event_tracking",
@@ -27,6 +50,6 @@ analytics_event_tracking = Task(
     agent=analytics_integrator,
     datasets=("analytics_events",),
     integrations=("ga4",),
-    required_facts=("analytics.events_valid", "analytics.events_sent", "analytics.key_events", "analytics.events_seen"),
+    required_facts=(VALID, SENT, "analytics.key_events", SEEN),
     runbook=procedure,
 )

@@ -36,6 +36,7 @@ api_integration_orchestration = Task(
         analytics_event_tracking,
     ),
     integrations=("hubspot", "stripe", "mailchimp", "ga4"),
+    sums_up=True,
     required_facts=("health.integrations_ok", "flow.checks_passed"),
     runbook=procedure,
 )

@@ -1,7 +1,7 @@
 """Customer records: checked, deduplicated, written to the CRM and read back."""
 
 from agents.crm_sync_specialist import crm_sync_specialist
-from newfuse import Brief, Procedure, Task, call, runbook
+from newfuse import AlertRule, Brief, FactAge, Procedure, Severity, Task, call, runbook
 
 
 @runbook
@@ -13,6 +13,14 @@ def procedure(_brief: Brief) -> Procedure:
     yield [call("read_back_contacts", dataset=unique["handle"]), call("review_crm")]
     return None
 
+
+synchronization_delay = AlertRule(
+    name="Data synchronization delay",
+    severity=Severity.CRITICAL,
+    watches=FactAge("crm.last_sync_at", window="last synchronization to the end of the run"),
+    threshold=3600.0,
+    unit="s",
+)
 
 crm_data_synchronization = Task(
     name="crm_data_synchronization",

@@ -1,7 +1,11 @@
 """E-mail campaigns: checked for consent and rules, prepared, scheduled in the future only, and tracked."""
 
+from collections.abc import Mapping
+
 from agents.email_marketing_specialist import email_marketing_specialist
-from newfuse import Brief, Procedure, Task, call, runbook
+from newfuse import AlertRule, Brief, FactCounts, Procedure, Reading, Severity, Task, call, runbook
+
+SENT, BOUNCED = "email.emails_sent", "email.bounces"
 
 
 @runbook
@@ -15,6 +19,21 @@ def procedure(_brief: Brief) -> Procedure:
     yield call("track_performance", dataset=compliant["handle"])
     return None
 
+
+def delivered(counts: Mapping[str, int]) -> Reading:
+    """Return the share of the e-mails sent that did not bounce, in percent."""
+    sent = counts[SENT]
+    return Reading((sent - counts[BOUNCED]) * 100 / sent if sent else None, sent)
+
+
+deliverability = AlertRule(
+    name="Email deliverability",
+    severity=Severity.WARNING,
+    watches=FactCounts((SENT, BOUNCED), delivered),
+    threshold=95.0,
+    unit="%",
+    below=True,
+)
 
 email_campaign_automation = Task(
     name="email_campaign_automation",

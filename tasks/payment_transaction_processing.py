@@ -1,7 +1,7 @@
 """Payments: created and confirmed once, captured, refunded where asked, and reconciled with what the vendor shows."""
 
 from agents.payment_processor import payment_processor
-from newfuse import Brief, Procedure, Task, ToolFailed, call, runbook
+from newfuse import AlertRule, Brief, MoneyFailures, Procedure, Severity, Task, ToolFailed, call, runbook
 
 
 @runbook
@@ -19,6 +19,14 @@ def procedure(_brief: Brief) -> Procedure:
     yield call("reconcile_payments", dataset=valid["handle"])
     return None
 
+
+payment_failures = AlertRule(
+    name="Payment processing failures",
+    severity=Severity.CRITICAL,
+    watches=MoneyFailures(),
+    threshold=0,
+    unit="payments failed or unsettled",
+)
 
 payment_transaction_processing = Task(
     name="payment_transaction_processing",

@@ -64,7 +64,7 @@ def launch(asked: CrewLaunch, log: FaultLog) -> int:
         if crew.datasets:
             counts = {name: len(rows.get(name, [])) for name in crew.datasets}
             is_sample = asked.data is None and Path(place) == root / DEFAULT_DATA
-            view.say(setup_text(counts, None if is_sample else str(_from_here(Path(place)))))
+            view.say(setup_text(crew.words, counts, None if is_sample else str(_from_here(Path(place)))))
         output = _run(asked, crew, rows, place, store, inputs, base_urls, view)
     _show(output, screen)
     screen.check()
@@ -143,5 +143,5 @@ def _from_here(path: Path) -> Path:
 def _texts(output: RunOutput, folder: Path) -> Iterator[str]:
     """Make the closing texts one by one, so that a fault in one hides none before it."""
     yield results_text(output.record)
-    yield files_text(output.files, output.result.obstacles)
+    yield files_text(output.record.words, output.files, output.result.obstacles)
     yield closing_text(output.record, folder)

@@ -54,7 +54,7 @@ class RunView(Watcher, ABC):
         self.run_id = run.run_id
         self.board.begin(run)
         self.say()
-        self.say(start_text())
+        self.say(start_text(run.title))
         self.say(f"Run {run.run_id}, {_world(run.mode)}, {_model(run)}")
         for slug, url in run.elsewhere.items():
             self.say(f"{one_line(slug)} leads to {one_line(url)} (--base-url).")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Any, Self
 
 from newfuse.crew.agent import NAME, NAME_RULE, Agent
@@ -14,7 +15,11 @@ from newfuse.crew.runbook_calls import called_tools
 from newfuse.crew.task import Task
 from newfuse.crew.tool import Tool
 from newfuse.errors import ConfigurationError
+from newfuse.observe import DEFAULT_ALERTS, AlertRule
 from newfuse.report.run_output import RunOutput
+from newfuse.report.services import ServiceWords
+from newfuse.report.wording import words as words_of
+from newfuse.report.words import Words
 
 
 class Crew:
@@ -24,13 +29,27 @@ class Crew:
     twice, a runbook that calls a tool its agent lacks) is refused when the crew is built.
     """
 
-    def __init__(self, name: str, *, agents: Iterable[Agent] = (), tasks: Iterable[Task] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        agents: Iterable[Agent] = (),
+        tasks: Iterable[Task] = (),
+        words: Words | None = None,
+        services: Mapping[str, ServiceWords] | None = None,
+        alerts: Sequence[AlertRule] = DEFAULT_ALERTS,
+        templates: Path | None = None,
+    ) -> None:
         """Build a crew.
 
         Args:
             name: Lower case with underscores; part of the name of every run's folder.
             agents: Its agents.
             tasks: Its tasks, in the order they are reported.
+            words: What it calls itself and its work; by default it is titled by its name.
+            services: What it calls its integrations, by slug; by default as their vendors do.
+            alerts: When somebody should look; by default the requests to its services and its money are watched.
+            templates: Folder of its own report templates; a report that has none there is written with the engine's.
 
         Raises:
             ConfigurationError: It could not run; says why.
@@ -38,6 +57,13 @@ class Crew:
         if not NAME.match(name):
             raise ConfigurationError(f"crew {name!r}: {NAME_RULE}")
         self.name = name
+        said = words or Words()
+        self.words = said if said.title else said.model_copy(update={"title": words_of(name)})
+        self.services = dict(services or {})
+        self.alerts = tuple(alerts)
+        self.templates = templates
+        if templates is not None and not templates.is_dir():
+            raise ConfigurationError(f"crew {name}: its folder of report templates is not there: {templates}.")
         self.agents: dict[str, Agent] = {}
         self.tasks: dict[str, Task] = {}
         for agent in agents:

@@ -154,6 +154,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                     records={name: len(datasets.get(name)) for name in crew.datasets},
                     repetition=repeating,
                     unfinished=left,
+                    title=crew.words.title,
                 )
             )
             outcomes = await _run_tasks(crew, recording, performers, watcher)

@@ -15,14 +15,12 @@ from newfuse.environment import Environment
 from newfuse.errors import StoreFailed
 from newfuse.observe import (
     CallStatistics,
-    Deliverability,
-    EventCounts,
     MoneyOutcome,
+    Observed,
     calls_of_run,
     evaluate,
     window_statistics,
 )
-from newfuse.report.facts import FactBook
 from newfuse.report.record import RunRecord
 from newfuse.report.results import (
     SUCCESS_THRESHOLD,
@@ -37,19 +35,13 @@ from newfuse.report.results import (
     TaskStatus,
 )
 from newfuse.report.sections import title_of
-from newfuse.report.services import Service, describe_service
+from newfuse.report.services import Service, ServiceWords
 from newfuse.report.wording import counted, percent
 from newfuse.store import Store
-from newfuse.types import JSON, Effect
+from newfuse.types import Effect
 
 WINDOW = timedelta(hours=24)
 REASON_LENGTH = 160  # characters of a task's error in the line of the verdict; the task's report has all of it
-
-# Facts of the app that alerts are judged by; a run that measured none of them has nothing to judge.
-LAST_SYNC_AT = "crm.last_sync_at"
-EMAILS_SENT, EMAILS_BOUNCED = "email.emails_sent", "email.bounces"
-EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
-EVENTS_SKIPPED = "analytics.events_skipped"  # valid, and sent by an earlier run: not missing from this one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +69,9 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
     since = finished_at - WINDOW
     calls = await calls_of_run(store, run.run_id, unwritten)
     statistics, by_task = calls.by_integration, calls.by_task
-    window = await window_statistics(store, since, finished_at, mode=frame.environment.mode, unwritten=unwritten)
+    every = await window_statistics(store, since, finished_at, mode=frame.environment.mode, unwritten=unwritten)
+    own = {*frame.crew.integrations, *statistics}  # the store may hold the calls of other crews
+    window = {slug: found for slug, found in every.items() if slug in own}
     health = {
         slug: HealthReading(ok=one.ok, latency_ms=one.latency_ms, at=one.at, error=one.error)
         for slug, one in run.registry.last_health.items()
@@ -98,18 +92,21 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
         window=window,
         window_since=since,
         alerts=evaluate(
-            statistics=window,
-            window="last 24 h",
-            since=since,
-            now=finished_at,
-            money=_money(in_order),
-            last_sync_at=_time(run.facts, LAST_SYNC_AT),
-            email=_deliverability(run.facts),
-            events=_events(run.facts),
+            frame.crew.alerts,
+            Observed(
+                statistics=window,
+                window="last 24 h",
+                since=since,
+                now=finished_at,
+                money=_money(in_order),
+                facts={fact.name: fact.value for fact in reversed(list(run.facts))},  # the first of a name counts
+            ),
         ),
         auth={one.id: str(one.config.auth_type) for one in run.registry.get_integrations()},
         tls=calls.tls_versions,
         settings={one.id: one.settings_in_force() for one in run.registry.get_integrations()},
+        words=frame.crew.words,
+        templates=frame.crew.templates,
     )
 
 
@@ -252,43 +249,19 @@ async def _confirmed(run: RunContext) -> dict[str, int]:
 def _services(frame: RunFrame) -> list[Service]:
     services: list[Service] = []
     for integration in frame.run.registry.get_integrations():
-        only = [integration.id]
-        task = next((task.name for task in frame.crew.tasks.values() if list(task.integrations) == only), None)
-        config = integration.config
-        services.append(describe_service(integration.id, config.name, config.type, task))
+        words = frame.crew.services.get(integration.id, ServiceWords())
+        label = words.label(integration.config.name)
+        tasks = [
+            task.name for task in frame.crew.tasks.values() if integration.id in task.integrations and not task.sums_up
+        ]
+        services.append(Service(slug=integration.id, label=label, records=words.records or label, tasks=tasks))
     return services
 
 
-def _money(outcomes: Sequence[TaskOutcome]) -> MoneyOutcome | None:
+def _money(outcomes: Sequence[TaskOutcome]) -> MoneyOutcome:
     counts = [outcome.money_effects for outcome in outcomes]
     total = sum(one.planned for one in counts)
-    if not total:
-        return None
     return MoneyOutcome(total, sum(one.failed for one in counts), sum(one.unknown for one in counts))
-
-
-def _time(facts: FactBook, name: str) -> datetime | None:
-    value = _value(facts, name)
-    return datetime.fromisoformat(value) if isinstance(value, str) else None
-
-
-def _deliverability(facts: FactBook) -> Deliverability | None:
-    sent, bounced = _value(facts, EMAILS_SENT), _value(facts, EMAILS_BOUNCED)
-    return Deliverability(sent, sent - bounced) if isinstance(sent, int) and isinstance(bounced, int) else None
-
-
-def _events(facts: FactBook) -> EventCounts | None:
-    validated, sent, seen = (_value(facts, name) for name in (EVENTS_VALIDATED, EVENTS_SENT, EVENTS_SEEN))
-    if not (isinstance(validated, int) and isinstance(sent, int)):
-        return None
-    skipped = _value(facts, EVENTS_SKIPPED)
-    to_send = validated - skipped if isinstance(skipped, int) else validated
-    return EventCounts(to_send, sent, seen if isinstance(seen, int) else None)
-
-
-def _value(facts: FactBook, name: str) -> JSON:
-    fact = facts.get(name)
-    return fact.value if fact is not None else None
 
 
 NO_CALLS = CallStatistics(

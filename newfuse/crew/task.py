@@ -29,6 +29,8 @@ class Task:
         datasets: Handles of the data it must account for: every record of them ends up confirmed, skipped, rejected,
             duplicate, failed or unknown, or the task is not done.
         integrations: Slugs of the integrations it is about.
+        sums_up: Whether it sums the run up, as an orchestrator does: its closing words may give every task's numbers,
+            not those alone of the tasks it waits for, and it is none of the work done at its integrations.
         required_facts: Names of facts it must have measured, or it is not done.
         runbook: Its deterministic procedure; without one it can only be done by a model.
         output_type: A pydantic model. The task then hands on a value of it, beside its closing words: what its runbook
@@ -46,6 +48,7 @@ class Task:
     title: str = ""
     datasets: Sequence[str] = field(default_factory=tuple)
     integrations: Sequence[str] = field(default_factory=tuple)
+    sums_up: bool = False
     required_facts: Sequence[str] = field(default_factory=tuple)
     runbook: Runbook | None = None
     output_type: type[BaseModel] | None = None

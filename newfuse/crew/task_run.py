@@ -141,6 +141,8 @@ def skipped(task: Task, agent: Agent, why: str) -> TaskOutcome:
         finished_at=now,
         error=why,
         integrations=list(task.integrations),
+        context=task.context_names,
+        sums_up=task.sums_up,
     )
 
 
@@ -284,6 +286,8 @@ async def _outcome(
         notes=list(job.notes),
         tables=dict(job.tables),
         integrations=list(task.integrations),
+        context=task.context_names,
+        sums_up=task.sums_up,
     )
 
 

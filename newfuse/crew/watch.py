@@ -14,7 +14,7 @@ _log = logger("crew")
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run has begun: its identity, model and tasks (name, title, agent).
+    """The run has begun: the crew's title, its identity, model and tasks (name, title, agent).
 
     `repetition` is the one it works on; `unfinished` one that it leaves alone, because it was not told to repeat.
     `elsewhere` says where single integrations lead instead of the run's world, by slug.
@@ -29,6 +29,7 @@ class RunStarted:
     repetition: Repetition | None = None
     unfinished: Repetition | None = None
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    title: str = "Crew"
 
 
 class Watcher:

@@ -1,15 +1,19 @@
 """What the recorded calls say: statistics of a run and of a window of time, and the alerts evaluated on them."""
 
-from newfuse.observe.alerts import (
-    Alert,
-    AlertState,
-    AlertThresholds,
-    Deliverability,
-    EventCounts,
+from newfuse.observe.alert_rules import (
+    DEFAULT_ALERTS,
+    SERVICE_ALERTS,
+    AlertRule,
+    FactAge,
+    FactCounts,
+    MoneyFailures,
     MoneyOutcome,
-    Severity,
+    Observed,
+    Reading,
+    ServiceCalls,
     evaluate,
 )
+from newfuse.observe.alerts import Alert, AlertState, Severity
 from newfuse.observe.call_statistics import (
     RunCalls,
     calls_by_task,
@@ -22,15 +26,21 @@ from newfuse.observe.call_statistics import (
 from newfuse.observe.statistics import CallStatistics, EndpointStatistics, nearest_rank
 
 __all__ = [
+    "DEFAULT_ALERTS",
+    "SERVICE_ALERTS",
     "Alert",
+    "AlertRule",
     "AlertState",
-    "AlertThresholds",
     "CallStatistics",
-    "Deliverability",
     "EndpointStatistics",
-    "EventCounts",
+    "FactAge",
+    "FactCounts",
+    "MoneyFailures",
     "MoneyOutcome",
+    "Observed",
+    "Reading",
     "RunCalls",
+    "ServiceCalls",
     "Severity",
     "calls_by_task",
     "calls_of_run",

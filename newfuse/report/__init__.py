@@ -9,21 +9,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from newfuse.report.record import MaintenanceWindow, RunRecord
+    from newfuse.report.record import RunRecord
     from newfuse.report.run_output import RunOutput
-    from newfuse.report.services import Service, describe_service
+    from newfuse.report.services import Service, ServiceWords
+    from newfuse.report.words import Words
     from newfuse.report.writer import write_reports
 
 _HOME_OF = {
-    "MaintenanceWindow": "record",
     "RunOutput": "run_output",
     "RunRecord": "record",
     "Service": "services",
-    "describe_service": "services",
+    "ServiceWords": "services",
+    "Words": "words",
     "write_reports": "writer",
 }
 
-__all__ = ["MaintenanceWindow", "RunOutput", "RunRecord", "Service", "describe_service", "write_reports"]
+__all__ = ["RunOutput", "RunRecord", "Service", "ServiceWords", "Words", "write_reports"]
 
 
 def __getattr__(name: str) -> Any:

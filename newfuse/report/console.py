@@ -11,63 +11,56 @@ from newfuse.report.record import RunRecord
 from newfuse.report.results import Obstacle, Repetition, RunResult, RunStatus, TaskOutcome, TaskStatus
 from newfuse.report.sections import EMOJI, as_asked, became, title_of
 from newfuse.report.wording import counted, number, percent
+from newfuse.report.words import Words
 
 WIDE, RULED, CLOSING = 50, 40, 60  # widths of the rules, as specified
 SHOWN_CHARACTERS = 300
 
-# What each kind of record of the API-integration crew is for.
-PURPOSES = {
-    "customers": ("customer records", "for CRM sync"),
-    "payments": ("payment transactions", "to process"),
-    "email_campaigns": ("email campaigns", "to set up"),
-    "analytics_events": ("analytics events", "to track"),
-}
 
-
-def setup_text(counts: Mapping[str, int], source: str | None = None) -> str:
+def setup_text(words: Words, counts: Mapping[str, int], source: str | None = None) -> str:
     """Return what is printed before a run: the records it was given, counted.
 
     Args:
+        words: The words of the crew.
         counts: Records by dataset.
         source: The file they come from; None for the sample data.
     """
     data = "Test Data" if source is None else "Data"
-    lines = [f"🔌 Setting Up API Integration {data}", "=" * WIDE]
+    lines = [f"{words.icon} Setting Up {words.title} {data}", "=" * WIDE]
     lines.append("✅ Test data prepared:" if source is None else f"✅ Data read from {_line(source)}:")
     for name, count in counts.items():
-        noun, purpose = PURPOSES.get(name, (f"records of {name}", ""))
-        lines.append(f"  - {counted(count, noun)} {purpose}".rstrip())
+        lines.append(f"  - {counted(count, words.records_of(name))}")
     return "\n".join(lines)
 
 
-def start_text() -> str:
+def start_text(title: str) -> str:
     """Return what is printed when the run starts."""
-    return f"🚀 Starting API Integration Workflow\n{'=' * WIDE}"
+    return f"🚀 Starting {title} Workflow\n{'=' * WIDE}"
 
 
 def results_text(record: RunRecord) -> str:
     """Return the results of a run, task by task."""
-    result = record.result
+    result, words = record.result, record.words
     lines = [
-        "📊 API INTEGRATION RESULTS",
+        f"📊 {words.title.upper()} RESULTS",
         "=" * WIDE,
-        f"Integration Success Rate: {percent(result.success_rate)}",
-        f"Total Integration Tasks: {result.total_tasks}",
-        f"Completed Integrations: {result.completed_tasks}",
-        f"Integration Status: {_status(result)}",
+        f"{words.of('Success Rate')}: {percent(result.success_rate)}",
+        f"Total {words.of('Tasks')}: {result.total_tasks}",
+        f"Completed {words.tasks}: {result.completed_tasks}",
+        f"{words.of('Status')}: {_status(result)}",
         *_repetition(result.repetition),
         "",
-        "📋 INTEGRATION BREAKDOWN:",
+        f"📋 {words.of('Breakdown').upper()}:",
         "-" * RULED,
     ]
     for outcome in record.outcomes:
         lines += [
             f"{EMOJI[outcome.status]} {_line(title_of(outcome))}",
-            f"   Specialist: {_line(outcome.agent)}",
+            f"   {words.performer}: {_line(outcome.agent)}",
             f"   Status: {outcome.status.value}",
         ]
         if outcome.status is TaskStatus.COMPLETED:
-            lines.append(f"   Integration: {_completion(outcome)}")
+            lines.append(f"   {words.work or 'Outcome'}: {_completion(outcome)}")
         else:
             lines.append(f"   Error: {_line(outcome.error or 'no reason given')}")
         lines.append("")
@@ -81,17 +74,16 @@ def _repetition(repetition: Repetition | None) -> list[str]:
     return [f"Repetition: {repetition.id}, {state}"]
 
 
-def files_text(paths: Sequence[Path], obstacles: Sequence[Obstacle] = ()) -> str:
+def files_text(words: Words, paths: Sequence[Path], obstacles: Sequence[Obstacle] = ()) -> str:
     """Return the list of the files written, and of what stood in their way."""
-    lines = ["💾 GENERATING INTEGRATION REPORTS", "-" * RULED, *(f"  ✅ {path.name}" for path in paths)]
+    lines = [f"💾 GENERATING {words.of('Reports').upper()}", "-" * RULED, *(f"  ✅ {path.name}" for path in paths)]
     lines += [f"  {'⚠️' if one.written else '❌'} {_line(f'{one.file}: {one.what}')}" for one in obstacles]
     return "\n".join(lines)
 
 
 def closing_text(record: RunRecord, folder: Path) -> str:
     """Return the closing words of a run; they say COMPLETED only of one in which every task was."""
-    result, quality, writes = record.result, record.quality, record.effects
-    not_measured = "time saved, sales cycles, campaign effectiveness: not measured"
+    words, quality, writes = record.words, record.quality, record.effects
     accuracy = percent(quality.percent, "not measured")
     plain = bool(record.tls) and not any(record.tls.values())
     versions = sorted({version for found in record.tls.values() for version in found})
@@ -110,7 +102,7 @@ def closing_text(record: RunRecord, folder: Path) -> str:
         "=" * CLOSING,
         f"📁 {_package(record)} saved to: {folder}/",
         "",
-        "🔌 Integration Summary:",
+        f"{words.icon} {words.of('Summary')}:",
         f"   • {counted(len(record.integrated), 'external services')} integrated"
         + (f": {', '.join(record.label(slug) for slug in record.integrated)}" if record.integrated else ""),
         f"   • {counted(writes.confirmed, 'writes')} confirmed{''.join(f', {one}' for one in written)}",
@@ -121,10 +113,10 @@ def closing_text(record: RunRecord, folder: Path) -> str:
         if urgent
         else "   • nothing found that needs attention",
         "",
-        "⚡ Business Benefits:",
+        f"⚡ {words.yield_heading}:",
         f"   • data accuracy: {accuracy}"
         + (f" of {counted(quality.looked_at, 'records')} validated" if quality.percent is not None else ""),
-        f"   • {not_measured}",
+        *([f"   • {', '.join(words.not_measured)}: not measured"] if words.not_measured else []),
         "",
         "🛡️ Security & Reliability:",
         f"   • authentication: {kinds}",
@@ -132,23 +124,21 @@ def closing_text(record: RunRecord, folder: Path) -> str:
         f"   • {counted(retries, 'retries')} in {counted(requests, 'requests')}",
         f"   • {counted(len(record.alerts), 'alerts')} evaluated, {number(firing)} firing",
     ]
-    if result.mode == "plan":
-        lines.append("   • a plan: nothing was sent")
     return "\n".join(lines)
 
 
 def _headline(record: RunRecord) -> str:
-    result = record.result
+    result, crew = record.result, record.words.title.upper()
     waiting = sum(outcome.status is TaskStatus.WAITING for outcome in record.outcomes)
     complete = result.completed_tasks == result.total_tasks and not result.failed_tasks
     if result.status is RunStatus.SUCCESS and complete:
-        return "🎉 API INTEGRATION COMPLETED!"
+        return f"🎉 {crew} COMPLETED!"
     done = f"{result.completed_tasks} of {counted(result.total_tasks, 'tasks')} completed"
     if waiting:
-        return f"⏳ API INTEGRATION WAITING FOR APPROVAL: {done}"
+        return f"⏳ {crew} WAITING FOR APPROVAL: {done}"
     if result.status is RunStatus.SUCCESS:
-        return f"⚠️ API INTEGRATION ENDED WITH FAILURES: {done}"
-    return f"⚠️ API INTEGRATION NEEDS ATTENTION: {_line('; '.join([done, *result.reasons]))}"
+        return f"⚠️ {crew} ENDED WITH FAILURES: {done}"
+    return f"⚠️ {crew} NEEDS ATTENTION: {_line('; '.join([done, *result.reasons]))}"
 
 
 def _status(result: RunResult) -> str:
@@ -175,8 +165,10 @@ def _model_use(record: RunRecord) -> str:
 
 
 def _package(record: RunRecord) -> str:
-    complete = record.result.completed_tasks == record.result.total_tasks
-    return "Complete integration package" if complete else "Integration reports, of failed tasks too,"
+    words = record.words
+    if record.result.completed_tasks == record.result.total_tasks:
+        return f"Complete {words.work.lower()} package" if words.work else "Complete package"
+    return f"{words.of('Reports').capitalize()}, of failed tasks too,"
 
 
 def _line(text: str) -> str:

@@ -146,14 +146,14 @@ def _outcome(record: RunRecord, outcome: TaskOutcome) -> Iterator[Finding]:
     if money.unknown:
         yield Finding(
             urgency=Urgency.CRITICAL,
-            what=f"{title}: {counted(money.unknown, 'payments')} may or may not have happened.",
+            what=f"{title}: {counted(money.unknown, record.words.money)} may or may not have happened.",
             next_step=f"{SETTLED_BY_THE_NEXT_RUN}; do not repeat them by hand.",
             rests_on=rests_on,
         )
     if money.failed:
         yield Finding(
             urgency=Urgency.CRITICAL,
-            what=f"{title}: {counted(money.failed, 'payments')} failed.",
+            what=f"{title}: {counted(money.failed, record.words.money)} failed.",
             next_step="Read the reasons in the task's report, correct them, and run again.",
             rests_on=rests_on,
         )

@@ -252,22 +252,24 @@ def _in_kind(value: float | None, unit: str) -> tuple[Kind, Decimal | None]:
 
 
 def measured_for(record: RunRecord, outcome: TaskOutcome) -> Measured:
-    """Return what was measured that a task's closing words may speak of: its own values, and the run's totals."""
+    """Return what was measured that a task's closing words may speak of: its own, those it was handed, and totals.
+
+    It was handed those of the tasks it waited for; a task that sums the run up speaks of all of them.
+    """
     known, result = Measured(), record.result
     labels = {service.slug: service.label for service in record.services}
-    # A task that works on what the others did (the orchestrator) speaks of theirs.
-    everything = outcome.name not in {service.task for service in record.services}
-    for one in record.outcomes if everything else [outcome]:
+    handed = {outcome.name, *outcome.context}
+    for one in record.outcomes if outcome.sums_up else [one for one in record.outcomes if one.name in handed]:
         _add_outcome(known, record, one, labels)
     for fact in result.facts:
         known.add_words(fact)
     known.add_moment(result.started_at)
     known.add_moment(result.finished_at)
     known.add_share(result.completed_tasks, result.total_tasks, "tasks completed", "run", "tasks")
-    known.add(Kind.PERCENT, result.success_rate, "success rate", "run integration tasks completed")
+    known.add(Kind.PERCENT, result.success_rate, "success rate", f"run {record.words.work} tasks completed")
     known.add(Kind.COUNT, result.failed_tasks, "tasks failed", "run", "tasks")
     known.add(Kind.TIME, _took_ms(result.started_at, result.finished_at), "run took")
-    if everything:
+    if outcome.sums_up:
         known.add_share(
             len(record.integrated), len(record.slugs), "services integrated", "answered", "services integrations"
         )

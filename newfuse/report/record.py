@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +22,7 @@ from newfuse.report.results import (
     TaskResult,
 )
 from newfuse.report.services import Service
+from newfuse.report.words import Words
 from newfuse.types import JSON
 
 PERCENT = 100
@@ -29,14 +31,6 @@ PENDING, REJECTED = "pending", "rejected"  # of the dispositions of a record
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-
-class MaintenanceWindow(_Model):
-    """A maintenance window somebody configured: for which service, when in words, and by whom."""
-
-    service: str
-    when: str
-    configured_by: str
 
 
 class CheckCounts(NamedTuple):
@@ -77,7 +71,7 @@ class RunRecord(_Model):
     Attributes:
         result: What `results.json` will hold; `observed` is filled in from here.
         outcomes: How each task ended, in the order of the crew.
-        services: The integrations the run is about, in the order of the customer's journey.
+        services: The integrations the run is about, in the order of the crew.
         health: The last health call of each integration; one that is missing was not asked.
         statistics: Of this run's calls, by integration.
         task_statistics: Of this run's calls, by task.
@@ -89,7 +83,8 @@ class RunRecord(_Model):
         tls: TLS versions negotiated, by host; an empty list is plain HTTP.
         settings: What is really in force, by integration: names of settings (`retry attempts`, `retry total s`,
             `breaker failures`, `breaker recovery s`, `rate limit` …) with their values.
-        maintenance: Maintenance windows somebody configured.
+        words: The words of the crew.
+        templates: Folder of the crew's own report templates; what is not there is written with the engine's.
         store_failure: How the store failed while the run went on, with the way out; None when all is recorded.
     """
 
@@ -106,7 +101,8 @@ class RunRecord(_Model):
     auth: dict[str, str] = {}
     tls: dict[str, list[str]] = {}
     settings: dict[str, dict[str, JSON]] = {}
-    maintenance: list[MaintenanceWindow] = []
+    words: Words = Words()
+    templates: Path | None = None
     store_failure: str | None = None
 
     def published(self) -> RunResult:
@@ -130,6 +126,10 @@ class RunRecord(_Model):
             if task.name == name:
                 return task
         raise KeyError(name)
+
+    def fact(self, name: str) -> Fact | None:
+        """Return the fact of that name, or None when nobody measured it."""
+        return next((fact for fact in self.result.facts if fact.name == name), None)
 
     def facts(self, task: str) -> list[Fact]:
         """Return the facts of a task."""

@@ -53,7 +53,6 @@ def health_dashboard(record: RunRecord, found: Sequence[Finding] | None = None) 
         record,
         window_slugs=list(dict.fromkeys([*record.slugs, *record.window])),
         throughput=sections.throughput(record),
-        journey=sections.journey(record),
         retries=sum(one.retries for one in record.statistics.values()),
         refused=refused_by_authentication(record),
         unsettled=sections.unsettled(record),
@@ -70,7 +69,6 @@ def summary(record: RunRecord, found: Sequence[Finding] | None = None) -> str:
         took_ms=(record.result.finished_at - record.result.started_at).total_seconds() * SECOND_MS,
         requests=sum(one.calls for one in record.statistics.values()),
         retries=sum(one.retries for one in record.statistics.values()),
-        payments=sections.payments(record),
         encryption=sections.encryption(record),
         alerts=sections.alert_summary(record),
         continuity=sections.continuity(record),
@@ -81,15 +79,17 @@ def summary(record: RunRecord, found: Sequence[Finding] | None = None) -> str:
 def _render(template: str, record: RunRecord, **context: Any) -> str:
     """Fill in a template; the texts handed to it beside the record are composed, and harmless already."""
     composed = {name: Markdown(value) if isinstance(value, str) else value for name, value in context.items()}
-    text = _environment().get_template(template).render(record=record, result=record.result, **composed)
+    found = _environment(record.templates).get_template(template)
+    text = found.render(record=record, result=record.result, words=record.words, **composed)
     return text.rstrip("\n") + "\n"
 
 
 @cache  # a template takes longer to compile than to fill in, and every task has a report
-def _environment() -> Environment:
+def _environment(own: Path | None = None) -> Environment:
+    """Return the templates of a folder, and the engine's for all that is not there."""
     # Markdown, not HTML: autoescape would escape the wrong things. What `finalize` finds unmarked is made harmless.
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([own, TEMPLATES] if own is not None else TEMPLATES),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -111,6 +111,7 @@ def _environment() -> Environment:
         "became": sections.became,
         "effects": sections.effects,
         "checked": sections.checked,
+        "checks": sections.checks,
         "quality": sections.quality,
         "performers": sections.performers,
         "statuses": sections.statuses,
@@ -119,7 +120,9 @@ def _environment() -> Environment:
         "state": sections.state,
         "alert_value": _of_record(sections.alert_value),
         "connectivity": _of_record(sections.connectivity),
-        "synchronization": _of_record(sections.synchronization),
+        "work_at": _of_record(sections.work_at),
+        "standing": _of_record(sections.standing),
+        "trouble": _of_record(sections.trouble),
         "settings": _of_record(sections.settings),
     }
     environment.filters |= {name: _marked(composing) for name, composing in filters.items()}

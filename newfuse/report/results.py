@@ -310,6 +310,10 @@ class TaskOutcome(_Model):
     tables: dict[str, list[dict[str, JSON]]] = {}
     integrations: list[str] = []
     """Slugs of the integrations this task is about."""
+    context: list[str] = []
+    """The tasks it waited for: what they measured was handed to it, and its closing words may give their numbers."""
+    sums_up: bool = False
+    """Whether it sums the run up: its closing words may give the other tasks' numbers."""
 
     @property
     def output(self) -> TaskOutput:

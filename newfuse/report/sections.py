@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from newfuse.observe import Alert, AlertState, EndpointStatistics
 from newfuse.report.markdown import harmless
@@ -14,7 +13,6 @@ from newfuse.report.services import Service
 from newfuse.report.wording import (
     NOT_MEASURED,
     SECOND_MS,
-    cited,
     counted,
     measured,
     milliseconds,
@@ -32,9 +30,7 @@ EMOJI = {
     TaskStatus.SKIPPED: "⏭️",
 }
 WRITTEN = {"confirmed", "skipped"}  # now, or by an earlier run: nothing exceptional
-LEAD_CAPTURE = "Lead Capture"
 LIST_UNKNOWN = "newfuse effects list --unknown"
-PAYMENT_SUCCESS = "payments.success_rate"  # the app's fact, with its formula
 
 # What became of records, by disposition: of one, and of several.
 BECAME = {
@@ -47,20 +43,6 @@ BECAME = {
     "pending": ("was left undone", "were left undone"),
 }
 CHECKED = {True: "✅ passed", False: "❌ failed", None: "➖ not checked"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stage of the customer's journey: its name, its state as an emoji, and what there is to say of it."""
-
-    name: str
-    state: str
-    remark: str = ""
-
-    @property
-    def line(self) -> str:
-        """The stage as drawn."""
-        return f"{self.name} {self.state}"
 
 
 def title_of(outcome: TaskOutcome) -> str:
@@ -79,11 +61,17 @@ def connectivity(record: RunRecord, slug: str) -> str:
     return f"🔴 Disconnected ({called}): {harmless(reading.error or 'no reason given')}"
 
 
-def synchronization(record: RunRecord, service: Service) -> str:
-    """Say how the records of a service stand after its task."""
-    outcome = record.outcome(service.task)
-    if outcome is None:
+def work_at(record: RunRecord, service: Service) -> str:
+    """Say how the records of a service stand after the tasks that work there."""
+    found = [outcome for outcome in record.outcomes if outcome.name in service.tasks]
+    if not found:
         return f"{NOT_MEASURED} (no task worked on them)"
+    if len(found) == 1:
+        return _work_of(found[0])
+    return "; ".join(f"{harmless(title_of(outcome))}: {_work_of(outcome)}" for outcome in found)
+
+
+def _work_of(outcome: TaskOutcome) -> str:
     if outcome.status is TaskStatus.SKIPPED:
         return f"{NOT_MEASURED} (task skipped)"
     parts = [
@@ -99,19 +87,24 @@ def synchronization(record: RunRecord, service: Service) -> str:
     return "; ".join(parts)
 
 
-def journey(record: RunRecord) -> list[Stage]:
-    """Return the stages of the customer's journey with the states of their tasks."""
-    stages = [Stage(LEAD_CAPTURE, "⚪", "not integrated")]
-    for service in record.services:
-        outcome = record.outcome(service.task)
-        if outcome is None:
-            stages.append(Stage(service.stage, "⚪", "no task worked on it"))
-            continue
-        remark = "" if outcome.status is TaskStatus.COMPLETED else f"{outcome.status.value}"
-        if outcome.error:
-            remark = f"{remark}: {outcome.error}" if remark else outcome.error
-        stages.append(Stage(service.stage, EMOJI[outcome.status], remark))
-    return stages
+def standing(record: RunRecord, service: Service) -> str:
+    """Return an emoji for how the tasks that work at a service ended: of several, the worst."""
+    ended = [outcome.status for outcome in record.outcomes if outcome.name in service.tasks]
+    order = [TaskStatus.FAILED, TaskStatus.WAITING, TaskStatus.SKIPPED, TaskStatus.COMPLETED]
+    return EMOJI[min(ended, key=order.index)] if ended else "⚪"
+
+
+def trouble(record: RunRecord, service: Service) -> str:
+    """Say what kept the tasks that work at a service from completing; empty when nothing did."""
+    found = [outcome for outcome in record.outcomes if outcome.name in service.tasks]
+    if not found:
+        return "no task worked on it"
+    remarks = []
+    for outcome in found:
+        parts = [] if outcome.status is TaskStatus.COMPLETED else [outcome.status.value]
+        parts += [outcome.error] if outcome.error else []
+        remarks += [": ".join(parts)] if parts else []
+    return harmless("; ".join(remarks)) if remarks else ""
 
 
 def became(account: DatasetAccount) -> str:
@@ -174,14 +167,6 @@ def throughput(record: RunRecord) -> str:
         return f"{NOT_MEASURED} (no write was confirmed in this run)"
     taken_ms = (record.result.finished_at - record.result.started_at).total_seconds() * SECOND_MS
     return f"{counted(record.effects.confirmed, 'writes')} confirmed in {milliseconds(taken_ms)} of this run"
-
-
-def payments(record: RunRecord) -> str:
-    """Say what share of the payments succeeded: the payment task's own fact, with its formula; no second rate."""
-    fact = next((one for one in record.result.facts if one.name == PAYMENT_SUCCESS), None)
-    if fact is None or fact.value is None:
-        return f"{NOT_MEASURED} (writes that move money: {effects(record.money_effects)})"
-    return f"{cited(fact)}: {harmless(str(fact.source.get('formula', '')))}".removesuffix(": ")
 
 
 def unsettled(record: RunRecord) -> str:

@@ -31,18 +31,18 @@ def test_a_run_says_what_it_does_as_plain_lines_and_exits_0(small: Command, app:
     done = small()
     assert (0, "") == (done.returncode, done.stderr)
     order = [
-        "🔌 Setting Up API Integration",
+        "📦 Setting Up Small",
         "  - 3 records of people",
-        "🚀 Starting API Integration Workflow",
+        "🚀 Starting Small Workflow",
         "the tasks follow their runbooks (no model is configured)",
         "▶ Adding (clerk) started",
         "   clerk: add_people",
         "✅ Adding (clerk) completed, 4 calls, 3 of 3 records,",
         "✅ Closing (boss) completed, 0 calls,",
-        "📊 API INTEGRATION RESULTS",
-        "💾 GENERATING INTEGRATION REPORTS",
+        "📊 SMALL RESULTS",
+        "💾 GENERATING REPORTS",
         "  ✅ results.json",
-        "🎉 API INTEGRATION COMPLETED!",
+        "🎉 SMALL COMPLETED!",
     ]
     places = [done.stdout.find(line) for line in order]
     assert -1 not in places
@@ -67,7 +67,7 @@ def test_a_run_that_fails_exits_1_with_the_vendors_error(small: Command, served:
     done = small("--sandbox", served.url)
     assert 1 == done.returncode
     assert "❌ Adding (clerk) failed" in done.stdout
-    assert "API INTEGRATION COMPLETED" not in done.stdout
+    assert "COMPLETED!" not in done.stdout
     assert "hubspot (HTTP 401)" in done.stdout
 
 
@@ -173,7 +173,7 @@ def test_words_of_a_vendor_cannot_act_on_the_terminal(newfuse: Command, app: Pat
 def test_output_that_cannot_be_encoded_is_replaced(small: Command):
     done = small(PYTHONIOENCODING="ascii")
     assert 0 == done.returncode
-    assert "? Setting Up API Integration" in done.stdout
+    assert "? Setting Up Small" in done.stdout
 
 
 def test_the_app_next_to_run_py_is_run_from_any_folder(app: Path, tmp_path: Path):
@@ -274,7 +274,7 @@ def test_on_a_terminal_the_tasks_are_a_table(app: Path):
     assert "\x1b[?25l" in text  # the cursor is hidden while the table is drawn …
     assert "\x1b[?25h" in text  # … and shown again
     assert "3/3" in text
-    assert "API INTEGRATION COMPLETED!" in text
+    assert "SMALL COMPLETED!" in text
 
 
 def test_a_full_disk_under_stdout_is_said(app: Path):

@@ -88,10 +88,10 @@ def test_the_app_ships_whole_as_the_template(wheel: Path):
         shipped = {name for name in archive.namelist() if name.startswith("newfuse/_template/")}
     files = [
         ROOT / "run.py",
-        *(path for folder in (*APP, "data") for path in (ROOT / folder).rglob("*") if path.is_file()),
+        *(path for folder in (*APP, "data", "templates") for path in (ROOT / folder).rglob("*") if path.is_file()),
     ]
     app = {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
-    assert {*APP, "data", "run.py"} == {name.split("/")[0] for name in app}
+    assert {*APP, "data", "templates", "run.py"} == {name.split("/")[0] for name in app}
     assert {f"newfuse/_template/{name}" for name in app} == shipped
 
 

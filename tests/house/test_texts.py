@@ -56,7 +56,7 @@ PACKAGE_INDEX = re.compile(
 def shipped_texts() -> list[Path]:
     """List what ends up before a person or a model: sources and templates of the engine and the app."""
     kinds = {".j2", ".jinja", ".md", ".html", ".txt", ".json", ".toml", ".yaml", ".yml"}
-    folders = [ROOT / "newfuse", *(ROOT / folder for folder in APP)]
+    folders = [ROOT / "newfuse", *(ROOT / folder for folder in (*APP, "templates"))]
     others = [path for folder in folders for path in folder.rglob("*") if path.suffix in kinds]
     return sorted([*engine_files(), *app_files(), *others])
 

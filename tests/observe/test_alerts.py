@@ -1,23 +1,31 @@
+"""When somebody should look: the rules every crew has, those a crew declares, and the eight of the API integration."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from crews.api_integration import crew
 from newfuse.observe import (
+    DEFAULT_ALERTS,
+    SERVICE_ALERTS,
     Alert,
+    AlertRule,
     AlertState,
-    AlertThresholds,
     CallStatistics,
-    Deliverability,
-    EventCounts,
+    FactAge,
+    FactCounts,
     MoneyOutcome,
+    Observed,
+    Reading,
     Severity,
     evaluate,
 )
 
-NOW = datetime(2025, 3, 5, 12, 0, 0, tzinfo=UTC)
+NOW = datetime.fromisoformat("2025-03-05T12:00:00+00:00")
 NAMES = [
     ("API response time (p95)", "critical"),
     ("Error rate of any service", "critical"),
@@ -30,22 +38,28 @@ NAMES = [
 ]
 
 
-def alerts(**given: Any) -> list[Alert]:
-    return evaluate(
+def observed(**given: Any) -> Observed:
+    return Observed(
         **{"statistics": {}, "window": "last 24 h", "since": NOW - timedelta(hours=24), "now": NOW, **given}
     )
 
 
-def one(name: str, severity: str, **given: Any) -> Alert:
-    return next(alert for alert in alerts(**given) if (alert.name, alert.severity) == (name, severity))
+def one(name: str, severity: str = "warning", **given: Any) -> Alert:
+    found = evaluate(crew.alerts, observed(**given))
+    return next(alert for alert in found if (alert.name, alert.severity) == (name, severity))
+
+
+def judged(rule: AlertRule, **given: Any) -> Alert:
+    [alert] = evaluate([rule], observed(**given))
+    return alert
 
 
 def calls(p95: float | None = 10.0, *, ok: int = 100, errors: int = 0, unsent: int = 0) -> CallStatistics:
     return CallStatistics(calls=ok + errors, ok=ok, errors=errors, unsent=unsent, p95_ms=p95)
 
 
-def test_there_are_eight_and_without_measurements_none_is_ok_or_firing():
-    found = alerts()
+def test_the_api_integration_has_eight_and_without_measurements_none_is_ok_or_firing():
+    found = evaluate(crew.alerts, observed())
     assert NAMES == [(alert.name, alert.severity) for alert in found]
     assert {AlertState.NOT_MEASURED} == {alert.state for alert in found}
     assert {None} == {alert.value for alert in found}
@@ -96,36 +110,114 @@ def test_any_payment_that_failed_or_is_unsettled_fires(money: MoneyOutcome, stat
 @pytest.mark.parametrize(("ago_s", "state"), [(3600, "ok"), (3601, "firing"), (-5, "ok")])
 def test_a_synchronization_longer_ago_than_an_hour_fires(ago_s: int, state: str):
     at = NOW - timedelta(seconds=ago_s)
-    found = one("Data synchronization delay", "critical", last_sync_at=at)
-    assert (state, max(0, ago_s), at) == (found.state, found.value, found.since)
+    found = one("Data synchronization delay", "critical", facts={"crm.last_sync_at": at.isoformat()})
+    assert (state, max(0, ago_s), at, 1) == (found.state, found.value, found.since, found.n)
 
 
 @pytest.mark.parametrize(
-    ("sent", "delivered", "state"), [(0, 0, "not measured"), (100, 95, "ok"), (1000, 949, "firing"), (1, 0, "firing")]
+    ("sent", "bounces", "state"),
+    [(0, 0, "not measured"), (None, 0, "not measured"), (100, 5, "ok"), (1000, 51, "firing"), (1, 1, "firing")],
 )
-def test_deliverability_fires_below_its_threshold(sent: int, delivered: int, state: str):
-    assert state == one("Email deliverability", "warning", email=Deliverability(sent, delivered)).state
+def test_deliverability_fires_below_its_threshold(sent: int | None, bounces: int, state: str):
+    found = one("Email deliverability", facts={"email.emails_sent": sent, "email.bounces": bounces})
+    assert (state, sent or 0) == (found.state, found.n)
 
 
 @pytest.mark.parametrize(
-    ("events", "state", "value"),
+    ("valid", "sent", "seen", "skipped", "state", "value"),
     [
-        (EventCounts(0, 0), "not measured", None),
-        (EventCounts(5, 5), "ok", 0),
-        (EventCounts(5, 4), "firing", 1),
-        (EventCounts(5, 5, 3), "firing", 2),
-        (EventCounts(5, 4, 4), "firing", 1),
-        (EventCounts(5, 5, 9), "ok", 0),
+        (0, 0, None, None, "not measured", None),
+        (5, None, 5, None, "not measured", None),
+        (5, 5, None, None, "ok", 0),
+        (5, 4, None, None, "firing", 1),
+        (5, 5, 3, None, "firing", 2),
+        (5, 4, 4, None, "firing", 1),
+        (5, 5, 9, None, "ok", 0),
+        (5, 3, 3, 2, "ok", 0),
+        (5, 0, None, 5, "not measured", None),
     ],
 )
-def test_events_lost_on_the_way_fire(events: EventCounts, state: str, value: int | None):
-    found = one("Analytics data gaps", "warning", events=events)
+def test_events_lost_on_the_way_fire(
+    valid: int, sent: int | None, seen: int | None, skipped: int | None, state: str, value: int | None
+):
+    counts = {"valid": valid, "sent": sent, "seen": seen, "skipped": skipped}
+    facts = {f"analytics.events_{name}": count for name, count in counts.items() if count is not None}
+    found = one("Analytics data gaps", facts=facts)
     assert (state, value) == (found.state, found.value)
+    assert (
+        "this run, read back" if seen is not None and sent is not None else "this run, not read back"
+    ) == found.window
 
 
-def test_thresholds_are_the_users_to_choose():
-    thresholds = AlertThresholds(critical_response_ms=1.0, payment_failures=2)
-    found = alerts(statistics={"a": calls(10.0)}, money=MoneyOutcome(4, 2, 0), thresholds=thresholds)
-    states = {(alert.name, alert.severity): alert.state for alert in found}
-    assert AlertState.FIRING is states["API response time (p95)", Severity.CRITICAL]
-    assert AlertState.OK is states["Payment processing failures", Severity.CRITICAL]
+# --- rules of a crew's own --------------------------------------------------------------------------------------------
+
+
+def test_a_crew_that_declares_nothing_is_watched_by_its_services_and_its_money():
+    found = evaluate(DEFAULT_ALERTS, observed(statistics={"a": calls()}, money=MoneyOutcome(2, 0, 1)))
+    assert {"API response time (p95)", "Error rate of any service", "Writes that move money"} == {
+        alert.name for alert in found
+    }
+    assert {"Writes that move money"} == {alert.name for alert in found if alert.state is AlertState.FIRING}
+
+
+def total(counts: Mapping[str, int]) -> Reading:
+    return Reading(sum(counts.values()), counts["crates.stored"])
+
+
+BROKEN = AlertRule(
+    name="Broken crates",
+    severity=Severity.WARNING,
+    watches=FactCounts(("crates.stored",), lambda counts: Reading(1 / 0, counts["crates.stored"])),
+    threshold=0,
+    unit="crates",
+)
+
+
+@pytest.mark.parametrize("value", [True, "7", 7.5, None, [7]])
+def test_a_fact_that_is_no_whole_number_measures_nothing(value: Any):
+    rule = AlertRule(
+        name="Crates",
+        severity=Severity.WARNING,
+        watches=FactCounts(("crates.stored",), total),
+        threshold=1,
+        unit="crates",
+    )
+    assert AlertState.NOT_MEASURED is judged(rule, facts={"crates.stored": value}).state
+    assert AlertState.FIRING is judged(rule, facts={"crates.stored": 2}).state
+
+
+@pytest.mark.parametrize("value", ["yesterday", "2025-03-05", 12, None])
+def test_a_fact_that_is_no_moment_has_no_age(value: Any):
+    rule = AlertRule(
+        name="Stocktaking", severity=Severity.CRITICAL, watches=FactAge("stock.taken_at"), threshold=60, unit="s"
+    )
+    assert AlertState.NOT_MEASURED is judged(rule, facts={"stock.taken_at": value}).state
+
+
+def test_a_rule_that_breaks_is_not_measured_and_takes_no_other_with_it():
+    found = evaluate([BROKEN, *SERVICE_ALERTS], observed(facts={"crates.stored": 1}, statistics={"a": calls()}))
+    broken = next(alert for alert in found if alert.name == "Broken crates")
+    assert (AlertState.NOT_MEASURED, "could not be evaluated (ZeroDivisionError)") == (broken.state, broken.window)
+    assert [AlertState.OK] * 4 == [alert.state for alert in found if alert is not broken]
+
+
+def test_a_value_taken_from_too_few_is_not_measured():
+    rule = AlertRule(
+        name="Crates",
+        severity=Severity.WARNING,
+        watches=FactCounts(("crates.stored",), total),
+        threshold=1,
+        unit="crates",
+        least_n=10,
+    )
+    few, enough = (judged(rule, facts={"crates.stored": count}) for count in (9, 10))
+    assert (AlertState.NOT_MEASURED, None, 9) == (few.state, few.value, few.n)
+    assert (AlertState.FIRING, 10.0) == (enough.state, enough.value)
+
+
+def test_a_service_with_too_few_requests_does_not_speak_for_the_others():
+    [rule] = [one for one in SERVICE_ALERTS if one.unit == "%" and one.severity is Severity.CRITICAL]
+    rule = AlertRule(**{name: getattr(rule, name) for name in rule.__slots__} | {"least_n": 20})
+    statistics = {"rare": calls(ok=1, errors=1), "busy": calls(ok=98, errors=2)}
+    found = judged(rule, statistics=statistics)
+    assert (AlertState.OK, 2.0, 100, ["busy"]) == (found.state, found.value, found.n, found.about)

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from crews.api_integration import crew
 from newfuse.observe import (
-    Deliverability,
-    EventCounts,
     MoneyOutcome,
+    Observed,
     calls_by_task,
     endpoint_statistics,
     evaluate,
@@ -20,7 +20,7 @@ from newfuse.observe import (
     window_statistics,
 )
 from newfuse.observe.statistics import CallStatistics
-from newfuse.report import RunRecord, describe_service
+from newfuse.report import RunRecord, Service
 from newfuse.report.facts import FactBook
 from newfuse.report.results import (
     CheckResult,
@@ -38,7 +38,6 @@ from newfuse.report.results import (
 )
 from newfuse.store import Store
 from newfuse.store.schema import calls, effects
-from newfuse.types import IntegrationType
 
 START = datetime(2025, 3, 5, 10, 15, 0, tzinfo=UTC)
 END = START + timedelta(seconds=2.5)
@@ -65,12 +64,15 @@ AGENTS = {
     ALL: ("api_manager", "API Integration Manager"),
 }
 SERVICES = [
-    describe_service("hubspot", "HubSpot", IntegrationType.CRM, CRM),
-    describe_service("stripe", "Stripe", IntegrationType.ECOMMERCE, PAYMENTS),
-    describe_service("mailchimp", "Mailchimp", IntegrationType.MARKETING, EMAIL),
-    describe_service("ga4", "Google", IntegrationType.ANALYTICS, ANALYTICS),
+    Service(slug=slug, label=crew.services[slug].label(vendor), records=crew.services[slug].records, tasks=[task])
+    for slug, vendor, task in (
+        ("hubspot", "HubSpot", CRM),
+        ("stripe", "Stripe", PAYMENTS),
+        ("mailchimp", "Mailchimp", EMAIL),
+        ("ga4", "Google", ANALYTICS),
+    )
 ]
-SLUG_OF = {service.task: service.slug for service in SERVICES}
+SLUG_OF = {task: service.slug for service in SERVICES for task in service.tasks}
 
 
 @dataclass
@@ -130,7 +132,7 @@ async def make_record(store: Store, example: Example | None = None) -> RunRecord
             integrations={
                 service.slug: IntegrationResult.of(
                     statistics[service.slug],
-                    records=_outcome(example, str(service.task)).effects.confirmed,
+                    records=_outcome(example, service.tasks[0]).effects.confirmed,
                     status="connected" if health[service.slug].ok else "failed",
                 )
                 for service in SERVICES
@@ -146,15 +148,22 @@ async def make_record(store: Store, example: Example | None = None) -> RunRecord
         window=window,
         window_since=END - timedelta(hours=24),
         alerts=evaluate(
-            statistics=window,
-            window="last 24 h",
-            since=END - timedelta(hours=24),
-            now=END,
-            money=MoneyOutcome(money.planned, money.failed, money.unknown),
-            last_sync_at=START + timedelta(seconds=1),
-            email=Deliverability(0, 0),
-            events=EventCounts(2, 2, 2),
+            crew.alerts,
+            Observed(
+                statistics=window,
+                window="last 24 h",
+                since=END - timedelta(hours=24),
+                now=END,
+                money=MoneyOutcome(money.planned, money.failed, money.unknown),
+                facts={
+                    "crm.last_sync_at": (START + timedelta(seconds=1)).isoformat(),
+                    **{f"email.{name}": 0 for name in ("emails_sent", "bounces")},
+                    **{f"analytics.events_{name}": 2 for name in ("valid", "sent", "seen")},
+                },
+            ),
         ),
+        words=crew.words,
+        templates=crew.templates,
         auth={"hubspot": "bearer", "stripe": "bearer", "mailchimp": "basic", "ga4": "api_key"},
         tls=await tls_versions(store, RUN),
         settings={
@@ -182,6 +191,7 @@ def unmeasured_record() -> RunRecord:
             started_at=START,
             finished_at=START,
             error="could not connect",
+            sums_up=name == ALL,
         )
         for name in TITLES
     ]
@@ -219,7 +229,12 @@ def unmeasured_record() -> RunRecord:
         outcomes=outcomes,
         services=SERVICES,
         window_since=START - timedelta(hours=24),
-        alerts=evaluate(statistics={}, window="last 24 h", since=START - timedelta(hours=24), now=START),
+        alerts=evaluate(
+            crew.alerts,
+            Observed(statistics={}, window="last 24 h", since=START - timedelta(hours=24), now=START),
+        ),
+        words=crew.words,
+        templates=crew.templates,
     )
 
 
@@ -354,6 +369,7 @@ def _outcome(example: Example, name: str) -> TaskOutcome:
         datasets=_datasets(example, name),
         checks=[CheckResult(name="read back", passed=not failed, evidence="2 of 2 found")] if name != ALL else [],
         integrations=[SLUG_OF[name]] if name in SLUG_OF else list(SLUG_OF.values()),
+        sums_up=name == ALL,
     )
 
 

@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 from jinja2 import DictLoader
 
+from crews.api_integration import crew
 from house.test_texts import INVENTED
 from newfuse.observe import AlertState
 from newfuse.report import RunRecord, render, write_reports
 from newfuse.report.console import closing_text, files_text, results_text, setup_text
 from newfuse.report.findings import Urgency, findings
 from newfuse.report.markdown import harmless
-from newfuse.report.record import MaintenanceWindow, quality_of
+from newfuse.report.record import quality_of
 from newfuse.report.render import TEMPLATES, health_dashboard, summary, task_report
 from newfuse.report.results import EffectCounts, Performance, RecordException, RunResult, RunStatus, TaskStatus
 from newfuse.report.sections import encryption
 from newfuse.report.wording import counted, measured, milliseconds, money
+from newfuse.report.words import Words
 from newfuse.store import Store
 from report.printed_numbers import Known, numbers_in
 from report.run_examples import CRM, PAYMENTS, TITLES, Example, make_record, unmeasured_record
@@ -26,6 +28,14 @@ NASTY = "a | b\n# c `d` <img src=x onerror=y> [e](javascript:f) {{ 7 * 7 }} {% r
 
 
 async def record_of(kind: str, store: Store) -> RunRecord:
+    """Make a run of some kind; of a crew without words and templates, where it begins with `plain`."""
+    record = await _record_of(kind.removeprefix("plain "), store)
+    if kind.startswith("plain "):
+        record.words, record.templates = Words(title="Plain Crew"), None
+    return record
+
+
+async def _record_of(kind: str, store: Store) -> RunRecord:
     if kind == "unmeasured":
         return unmeasured_record()
     example = Example(payments_fail=True, rejected=2) if kind == "failed" else Example()
@@ -48,7 +58,14 @@ def texts(record: RunRecord) -> dict[str, str]:
     return {**found, "dashboard": health_dashboard(record), "summary": summary(record)}
 
 
-KINDS = pytest.mark.parametrize("kind", ["good", "failed", "unmeasured", "nasty"])
+CASES = ["good", "failed", "unmeasured", "nasty"]
+KINDS = pytest.mark.parametrize("kind", [*CASES, *(f"plain {case}" for case in CASES)])
+
+
+def every_template() -> list[Path]:
+    """List the engine's templates, then the app's own, which take the place of those of the same name."""
+    assert crew.templates is not None
+    return [*sorted(TEMPLATES.iterdir()), *sorted(crew.templates.iterdir())]
 
 
 @KINDS
@@ -58,7 +75,7 @@ async def test_no_invented_figure_is_printed(kind: str, store: Store):
         *texts(record).values(),
         closing_text(record, Path("d")),
         results_text(record),
-        setup_text({"payments": 2}),
+        setup_text(record.words, {"payments": 2}),
     ]
     for text in printed:
         found = [claim for claim, pattern in INVENTED.items() if re.search(pattern, text, re.IGNORECASE)]
@@ -66,7 +83,7 @@ async def test_no_invented_figure_is_printed(kind: str, store: Store):
 
 
 def test_the_templates_hold_no_number_but_those_of_their_windows():
-    for path in sorted(TEMPLATES.iterdir()):
+    for path in every_template():
         text = re.sub(r"\{[{%#].*?[#%}]\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         text = re.sub(r"\(24h\)|24 h|HTTP 401 or 403|\| 0 \| no data", "", text)
         assert [] == [found.text for found in numbers_in(text)]
@@ -170,10 +187,12 @@ async def test_what_a_template_forgets_to_make_harmless_is_made_so(
 ):
     record = await record_of(kind, store)
     expected = texts(record)
-    sources = {path.name: re.sub(r" \| md(?!\()", "", path.read_text(encoding="utf-8")) for path in TEMPLATES.iterdir()}
+    folders = [TEMPLATES, record.templates or TEMPLATES]
+    paths = [path for folder in folders for path in folder.iterdir()]
+    sources = {path.name: re.sub(r" \| md(?!\()", "", path.read_text(encoding="utf-8")) for path in paths}
     assert "| md " not in "".join(sources.values())
     forgetful = render._environment().overlay(loader=DictLoader(sources), cache_size=0)
-    monkeypatch.setattr(render, "_environment", lambda: forgetful)
+    monkeypatch.setattr(render, "_environment", lambda _own: forgetful)
     assert expected == texts(record)
 
 
@@ -257,15 +276,12 @@ async def test_alerts_are_shown_with_state_value_threshold_and_n(store: Store):
     assert "| Analytics data gaps | above 0 events missing | 🟢 ok | 0 events missing | 2 |" in text
 
 
-async def test_settings_maintenance_and_encryption_are_the_ones_there_are(store: Store):
+async def test_settings_and_encryption_are_the_ones_there_are(store: Store):
     record = await make_record(store)
     text = health_dashboard(record)
     assert "- **Retry Logic:** attempts: 3, total s: 120 (all services); 1 retry in this run" in text
     assert "- **Rate Limit:** Payments (Stripe): limit: 25 per 1 s" in text
     assert "None configured." in text
-    window = MaintenanceWindow(service="Stripe", when="Mondays", configured_by="maintenance.toml")
-    record.maintenance.append(window)
-    assert "- **Stripe:** Mondays (configured by maintenance.toml)" in health_dashboard(record)
     assert "none: plain HTTP to the local sandbox (127.0.0.1:8420)" == encryption(record)
     record.tls["api.stripe.com"] = ["TLSv1.2"]
     assert "api.stripe.com: TLSv1.2" in encryption(record)
@@ -331,18 +347,18 @@ async def test_the_console_says_completed_only_of_a_complete_success(store: Stor
 
 async def test_the_console_texts_are_those_specified(store: Store, tmp_path: Path):
     counts = {"customers": 1, "payments": 2, "email_campaigns": 0, "analytics_events": 3}
-    lines = setup_text(counts).splitlines()
+    lines = setup_text(crew.words, counts).splitlines()
     assert ["🔌 Setting Up API Integration Test Data", "=" * 50, "✅ Test data prepared:"] == lines[:3]
     assert "  - 1 customer record for CRM sync" == lines[3]
     assert "  - 2 payment transactions to process" == lines[4]
-    assert "✅ Data read from my.json:" in setup_text(counts, "my.json")
+    assert "✅ Data read from my.json:" in setup_text(crew.words, counts, "my.json")
     record = await make_record(store, Example(payments_fail=True))
     results = results_text(record)
     assert results.startswith(f"📊 API INTEGRATION RESULTS\n{'=' * 50}\nIntegration Success Rate: 80.0%\n")
     assert "Total Integration Tasks: 5\nCompleted Integrations: 4\nIntegration Status: NEEDS ATTENTION" in results
     assert f"📋 INTEGRATION BREAKDOWN:\n{'-' * 40}\n✅ 🔄 CRM Synchronization\n   Specialist: crm_specialist" in results
     assert "   Status: failed\n   Error: Stripe answered 500" in results
-    assert "  ✅ results.json" in files_text([tmp_path / "results.json"])
+    assert "  ✅ results.json" in files_text(crew.words, [tmp_path / "results.json"])
 
 
 @pytest.mark.parametrize(

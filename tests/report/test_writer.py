@@ -66,7 +66,7 @@ async def test_a_folder_in_a_reports_place_is_put_aside_with_all_it_holds(record
     what = f"something that could not be replaced lay in its place and was put aside as {name}.put-aside-1"
     assert [{"file": name, "written": True, "what": what}] == published(tmp_path)["obstacles"]
     assert (RunStatus.SUCCESS, 0) == (record.result.status, record.published().exit_code)
-    assert f"⚠️ {name}: {what}" in files_text(files, record.result.obstacles)
+    assert f"⚠️ {name}: {what}" in files_text(record.words, files, record.result.obstacles)
     assert "lay in its place" in (tmp_path / "INTEGRATION_SUMMARY.md").read_text(encoding="utf-8")
 
 
@@ -106,7 +106,9 @@ async def test_a_report_that_cannot_be_written_leaves_the_others_and_the_run_nee
         record.result.obstacles
     )
     assert (RunStatus.NEEDS_ATTENTION, 1) == (record.result.status, record.published().exit_code)
-    assert f"❌ {name}: could not be written: Permission denied" in files_text(files, record.result.obstacles)
+    assert f"❌ {name}: could not be written: Permission denied" in files_text(
+        record.words, files, record.result.obstacles
+    )
     said = closing_text(record, tmp_path)
     assert "NEEDS ATTENTION: 5 of 5 tasks completed" in said
     assert "could not be written" in said

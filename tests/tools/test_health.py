@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from newfuse import Dataset
 from newfuse.report.results import DatasetAccount, EffectCounts, TaskOutcome, TaskStatus
 from tools import analytics, crm, email_marketing, health, payments
 
@@ -73,6 +74,15 @@ async def test_a_paying_customer_whom_the_crm_does_not_know_is_found(bench):
     assert found["passed"] is False
     assert found["evidence"].endswith("missing: payments[0]")
     assert (2, 1) == (run.fact("flow.paying_customers"), run.fact("flow.paying_customers_in_crm"))
+
+
+async def test_the_records_of_any_dataset_are_accounted_for(bench):
+    run = bench()
+    run.job.run.datasets.add(Dataset.from_rows("parcels", [{}, {}, {}]))
+    await run_crew(run)
+    result = await run.call(health.validate_data_flow)
+    [found] = [check for check in result.data["checks"] if check["check"] == "Every record is accounted for"]
+    assert (False, True) == (found["passed"], found["evidence"].startswith("8 of 11 records"))
 
 
 async def test_records_nobody_worked_on_are_not_accounted_for(bench):
