@@ -20,11 +20,11 @@ if TYPE_CHECKING:
         Tool,
         ToolFailed,
         ToolResult,
+        answer,
         call,
         runbook,
         tool,
     )
-    from newfuse.crew.dataset import Dataset, Datasets, Disposition, Entry
     from newfuse.crew.job import Job, RunContext
     from newfuse.errors import (
         AnswerPruned,
@@ -67,6 +67,20 @@ if TYPE_CHECKING:
         available_integrations,
         create_integration,
     )
+    from newfuse.records import (
+        Dataset,
+        Datasets,
+        Disposition,
+        Ensured,
+        Entry,
+        InputRecord,
+        Step,
+        StepOutcome,
+        each_batch,
+        each_record,
+        write_batches,
+        write_each,
+    )
     from newfuse.types import AuthType, Effect, IntegrationType, Once
 
 __version__ = "0.1.0"
@@ -93,11 +107,11 @@ _HOMES = {
         "Tool",
         "ToolFailed",
         "ToolResult",
+        "answer",
         "call",
         "runbook",
         "tool",
     ),
-    "newfuse.crew.dataset": ("Dataset", "Datasets", "Disposition", "Entry"),
     "newfuse.crew.job": ("Job", "RunContext"),
     "newfuse.errors": (
         "AnswerPruned",
@@ -140,6 +154,20 @@ _HOMES = {
         "available_integrations",
         "create_integration",
     ),
+    "newfuse.records": (
+        "Dataset",
+        "Datasets",
+        "Disposition",
+        "Ensured",
+        "Entry",
+        "InputRecord",
+        "Step",
+        "StepOutcome",
+        "each_batch",
+        "each_record",
+        "write_batches",
+        "write_each",
+    ),
     "newfuse.types": ("AuthType", "Effect", "IntegrationType", "Once"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -170,10 +198,12 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "EffectError",
     "EffectUndecided",
     "EffectUnknown",
+    "Ensured",
     "Entry",
     "Expect",
     "Fault",
     "HeaderKey",
+    "InputRecord",
     "Integration",
     "IntegrationDisabled",
     "IntegrationRegistry",
@@ -205,6 +235,8 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "RetryLater",
     "RunContext",
     "Runbook",
+    "Step",
+    "StepOutcome",
     "StoreFailed",
     "Task",
     "Tool",
@@ -215,11 +247,16 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "VendorError",
     "WriteStatus",
     "action",
+    "answer",
     "available_integrations",
     "call",
     "create_integration",
+    "each_batch",
+    "each_record",
     "runbook",
     "tool",
+    "write_batches",
+    "write_each",
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from newfuse import Disposition, Entry, Integration, Job, NewFuseError
-from tools.flow import Tally, each
+from newfuse.records import read_each
 from tools.payment_records import in_currency
 
 AT_ONCE = 8
@@ -134,22 +134,12 @@ def _check_mode(job: Job, intents: list[Any]) -> None:
 
 async def _read_intents(job: Job, stripe: Integration, paid: Sequence[Entry]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    errors: list[NewFuseError] = []
-    tally = Tally(job, len(paid), "reading payments back")
 
     async def read(entry: Entry) -> None:
-        if errors:
-            return
-        try:
-            intent = await stripe.execute("get_payment_intent", {"payment_intent_id": entry.data["intent"]})
-        except NewFuseError as exc:
-            errors.append(exc)
-            return
+        intent = await stripe.execute("get_payment_intent", {"payment_intent_id": entry.data["intent"]})
         found[intent["id"]] = intent
 
-    await each(paid, read, at_once=AT_ONCE, tally=tally)
-    if errors:
-        raise errors[0]
+    await read_each(job, paid, read, at_once=AT_ONCE, doing="reading payments back")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Reads records as they come: a typed model where they fit, a rejection that names the field where they do not."""
+"""Reads records as they come in: a typed model where they fit, a rejection that names the field where they do not."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from newfuse import Dataset, Disposition, Entry, InvalidArguments, Job
-from tools.outcome import cut, percent
+from newfuse.errors import InvalidArguments
+from newfuse.records.dataset import Dataset, Disposition, Entry, cut
+from newfuse.records.work import Work
 
 M = TypeVar("M", bound="InputRecord")
 
@@ -26,33 +27,43 @@ KEY_LENGTH = 40  # characters of an unknown key that are repeated in a note
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """A whole number of 64 bits: what every vendor can read."""
 
-ROOTS = frozenset({"customers", "payments", "email_campaigns", "analytics_events"})
-"""The lists of the input file; a tool for one of them refuses another's records."""
+KINDS: dict[str, type[InputRecord]] = {}
+"""What the records of each dataset look like; a tool for one of them refuses another's."""
 
 
 class InputRecord(BaseModel):
-    """Base of the input models: strict types (a numeric text is no number), and no infinities."""
+    """Base of the input models: strict types (a numeric text is no number), and no infinities.
+
+    `class Payment(InputRecord, dataset="payments")` says which list of the input file holds them.
+    """
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
 
+    def __init_subclass__(cls, *, dataset: str | None = None, **kwargs: Any) -> None:
+        """Note which dataset these are the records of."""
+        super().__init_subclass__(**kwargs)
+        if dataset is not None:
+            KINDS[dataset] = cls
 
-def take(job: Job, handle: str, root: str) -> Dataset:
+
+def take(job: Work, handle: str, root: str) -> Dataset:
     """Return the dataset of a handle, if its records are of the kind that a tool works on.
 
     Raises:
         InvalidArguments: There is no such dataset, or it holds records of another kind.
     """
     dataset = job.dataset(handle)
-    wrong = {entry.root for entry in dataset} & (ROOTS - {root})
-    if wrong or (handle in ROOTS and handle != root):
+    others = KINDS.keys() - {root}
+    wrong = {entry.root for entry in dataset} & others
+    if wrong or handle in others:
         held = ", ".join(sorted(wrong)) or handle
         raise InvalidArguments("dataset", [("dataset", f"{handle!r} holds {held}; this tool works on {root}")])
     return dataset
 
 
-def whole(job: Job, dataset: Dataset) -> Dataset:
+def whole(job: Work, dataset: Dataset) -> Dataset:
     """Return the dataset that this one was derived from in the beginning: what shares are measured against."""
-    while dataset.derived_from is not None and job.run.datasets.has(dataset.derived_from):
+    while dataset.derived_from is not None:
         dataset = job.dataset(dataset.derived_from)
     return dataset
 
@@ -63,7 +74,12 @@ def quality(dataset: Dataset) -> float | None:
     return percent(looked_at - dataset.counts()[Disposition.REJECTED.value], looked_at)
 
 
-def require_taken(job: Job, dataset: Dataset, step: str) -> None:
+def percent(part: int, whole: int) -> float | None:
+    """Return a share in percent with one decimal, or None of nothing."""
+    return round(100 * part / whole, 1) if whole else None
+
+
+def require_taken(job: Work, dataset: Dataset, step: str) -> None:
     """Refuse a step that comes too early: what it counted now would say nothing of the records that still wait.
 
     Raises:
@@ -86,7 +102,7 @@ def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
     """
     row = entry.data
     if not isinstance(row, dict):
-        reject(entry, "not_an_object", "", f"must be an object, and is {_kind(row)}")
+        entry.reject("not_an_object", "", f"must be an object, and is {_kind(row)}")
         return None
     known = _keys(model)
     if not known.issuperset(row):
@@ -104,12 +120,6 @@ def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
 @cache
 def _keys(model: type[InputRecord]) -> frozenset[str]:
     return frozenset(alias for name, field in model.model_fields.items() for alias in (name, field.alias) if alias)
-
-
-def reject(entry: Entry, rule: str, field: str, problem: str) -> None:
-    """Settle a record as not fit to be sent, naming its place and field."""
-    where = f"{field}: " if field else ""
-    entry.settle(Disposition.REJECTED, f"{entry.place}: {where}{problem}", rule=rule)
 
 
 def digest(contents: Any) -> str:
@@ -134,10 +144,35 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
             entry.settle(Disposition.DUPLICATE, f"is {earlier.place} again, by its reference", rule="duplicate")
         else:
             problem = f"{entry.reference[:80]!r} is also that of {earlier.place}, which has other contents"
-            reject(entry, "reference_conflict", "reference", problem)
+            entry.reject("reference_conflict", "reference", problem)
 
 
-def note_extra(job: Job, root: str, extra: Counter[str]) -> None:
+async def take_in(
+    job: Work, records: Dataset, root: str, check: Callable[[Entry, Counter[str]], str | None], doing: str
+) -> list[str]:
+    """Read the records that no tool has read yet, and say in the report which of their keys were not used.
+
+    Args:
+        job: The task's job.
+        records: The records.
+        root: The list of the input file that they come from.
+        check: Reads one; counts its unknown keys, and returns a warning or None.
+        doing: What is done, for whoever watches.
+
+    Returns:
+        The warnings.
+    """
+    extra: Counter[str] = Counter()
+    warnings: list[str] = []
+    async for entry in unread(job, records, doing):
+        warning = check(entry, extra)
+        if warning is not None:
+            warnings.append(warning)
+    note_extra(job, root, extra)
+    return warnings
+
+
+def note_extra(job: Work, root: str, extra: Counter[str]) -> None:
     """Say in the report which keys of the records were not used."""
     if extra:
         named = ", ".join(f"{key} ({count})" for key, count in extra.most_common(EXTRA_KEYS_NAMED))
@@ -145,7 +180,7 @@ def note_extra(job: Job, root: str, extra: Counter[str]) -> None:
         job.note(f"Keys of {root} that are not known and were kept out: {named}{more}.")
 
 
-async def unread(job: Job, entries: Iterable[Entry], note: str) -> AsyncIterator[Entry]:
+async def unread(job: Work, entries: Iterable[Entry], note: str) -> AsyncIterator[Entry]:
     """Iterate over the records that no tool has read yet, letting other tasks work in between.
 
     A record that was read has a reference; one that was found unfit is no longer pending.
