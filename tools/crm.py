@@ -14,8 +14,8 @@ from newfuse.records import (
     WRITTEN,
     batches,
     count_records,
+    derive,
     effects_source,
-    quality,
     read_each,
     require_taken,
     take,
@@ -122,6 +122,7 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
     require_taken(job, records, "sync_contacts")
     written = [entry for entry in records if entry.disposition in WRITTEN]
     matched, missing = 0, 0
+    reading = job.reading("hubspot", "batch_read_contacts")
     different: list[dict[str, Any]] = []
     if written:
         hubspot = await job.integration("hubspot")
@@ -141,16 +142,16 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
                 else:
                     matched += 1
 
-        await read_each(
-            job, batches(written, READ_AT_ONCE), compare, at_once=BATCHES_AT_ONCE, doing="reading contacts back"
-        )
+        async with reading:
+            await read_each(
+                job, batches(written, READ_AT_ONCE), compare, at_once=BATCHES_AT_ONCE, doing="reading contacts back"
+            )
     mismatched = len(different)
-    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "batch_read_contacts"}
     found = {"read_back": matched + mismatched, "matched": matched, "mismatched": mismatched, "missing": missing}
     for name, count in found.items():
-        job.fact(f"crm.contacts_{name}", count if written else None, "contacts", **source)
-    in_step = bool(written) and not mismatched and not missing
-    job.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "", **source)
+        reading.fact(f"crm.contacts_{name}", count, "contacts")
+    in_step = reading.made() and not mismatched and not missing
+    reading.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "")
     evidence = "no contact was written, so there is none to read back"
     if written:
         evidence = f"{matched} of {len(written)} contacts read back as written"
@@ -184,7 +185,8 @@ async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1
         VendorError: HubSpot could not be reached.
     """
     hubspot = await job.integration("hubspot")
-    rows = await hubspot.execute("list_contacts", {"limit": limit, "properties": list(contacts.PROPERTIES)})
+    async with job.reading("hubspot", "list_contacts") as reading:
+        rows = await hubspot.execute("list_contacts", {"limit": limit, "properties": list(contacts.PROPERTIES)})
     complete = len(rows) < limit
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     without_address = bad_phones = invalid = 0
@@ -204,27 +206,22 @@ async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1
             groups[("phone", digits)].add(row["id"])
     alike = {frozenset(ids) for ids in groups.values() if len(ids) > 1}
     in_groups = len(frozenset().union(*alike)) if alike else 0
-    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "list_contacts"}
-    job.fact("crm.review_contacts", len(rows), "contacts", complete=complete, **source)
-    job.fact("crm.review_complete", complete, "yes or no", **source)
-    job.fact("crm.review_without_address", without_address, "contacts", **source)
-    job.fact("crm.review_bad_phones", bad_phones, "contacts", **source)
-    job.fact("crm.review_invalid", invalid, "contacts", **source)
-    job.fact("crm.review_likely_duplicates", in_groups, "contacts", **source)
+    counts = {
+        "contacts": len(rows),
+        "invalid": invalid,
+        "without_address": without_address,
+        "bad_phones": bad_phones,
+        "likely_duplicates": in_groups,
+    }
+    for what, count in counts.items():
+        reading.fact(f"crm.review_{what}", count, "contacts")
+    reading.fact("crm.review_complete", complete, "yes or no")
     if not complete:
         job.note(f"The review of the CRM stopped at its limit of {limit} contacts; there are more.")
     groups_shown = [{"ids": ", ".join(sorted(ids))} for ids in sorted(alike, key=sorted)[:CONFLICTS_SHOWN]]
     if groups_shown:
         job.table("Contacts in the CRM that look like duplicates", groups_shown)
-    data = {
-        "contacts": len(rows),
-        "complete": complete,
-        "invalid": invalid,
-        "without_address": without_address,
-        "bad_phones": bad_phones,
-        "likely_duplicates": in_groups,
-        "groups": groups_shown,
-    }
+    data = {**counts, "complete": complete, "groups": groups_shown}
     sentence = f"{len(rows)} contacts in the CRM: {invalid} are not usable, {in_groups} look like duplicates."
     return answer(sentence, data)
 
@@ -250,8 +247,14 @@ def _count_records(job: Job, records: Dataset) -> None:
         "crm.records_invalid": rejected,
     }
     count_records(job, everything, "records", counts)
-    about = {"kind": "derived", "dataset": everything.name, "formula": "records_valid of all that were looked at"}
-    job.fact("crm.data_quality", quality(everything), "%", **about)
+    derive(
+        job,
+        "crm.data_quality",
+        "%",
+        "100 * valid / (valid + invalid)",
+        inputs={"valid": "crm.records_valid", "invalid": "crm.records_invalid"},
+        says="records_valid of all that were looked at",
+    )
 
 
 def _merge(job: Job, records: Dataset) -> list[str]:

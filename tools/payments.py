@@ -19,7 +19,7 @@ from newfuse import (
     tool,
     write_each,
 )
-from newfuse.records import OPEN, count_records, count_step, percent, require_taken, take, take_in, whole
+from newfuse.records import OPEN, count_records, count_step, derive, require_taken, take, take_in, whole
 from tools import payment_records as payments
 from tools.payment_records import CAPTURE, CREATE, REFUND
 from tools.reconciliation import reconcile
@@ -256,10 +256,15 @@ def _count(job: Job, records: Dataset) -> dict[str, Any]:
     accounts = {"kind": "dataset", "dataset": everything.name}
     for name, count in counts.items():
         job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else CREATE.source))
-    # While one is in doubt, nobody knows the share.
-    rate = percent(taken + held, len(valid)) if not states["unknown"] else None
-    about = {"kind": "derived", "dataset": everything.name, "formula": SUCCESS_RATE}
-    job.fact("payments.success_rate", rate, "%", **about)
+    derive(
+        job,
+        "payments.success_rate",
+        "%",
+        "100 * (taken + held) / valid",
+        inputs={"taken": "payments.succeeded", "held": "payments.authorized", "valid": "payments.records_valid"},
+        says=SUCCESS_RATE,
+        unless="payments.unknown",  # while one is in doubt, nobody knows the share
+    )
     return counts
 
 

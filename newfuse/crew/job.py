@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from newfuse.errors import ConfigurationError, InvalidArguments, NewFuseError
 from newfuse.records.dataset import Dataset, Datasets, Entry
+from newfuse.records.reading import Reading
 from newfuse.report.facts import Fact, FactBook
 from newfuse.types import JSON
 
@@ -172,6 +173,10 @@ class Job:
             PydanticSerializationError: The value is none that JSON can hold.
         """
         return self.run.facts.add(self.task, name, _json(value), unit, _json(source))
+
+    def reading(self, integration: str, *actions: str) -> Reading:
+        """Return a reading, to be opened around the calls of these actions: what they tell are its facts."""
+        return Reading(self, integration, *actions)
 
     def measured(self, name: str) -> JSON:
         """Return what this task has measured under a name; None when it has not, or could not."""
