@@ -29,7 +29,7 @@ from newfuse.records import (
     Gate,
     NotEnsured,
     count_records,
-    quality,
+    derive,
     refuse_contradictions,
     require_taken,
     take,
@@ -92,12 +92,13 @@ async def configure_conversions(job: Job, dataset: str = ROOT) -> ToolResult:
     await _read(job, records)
     wanted = sorted({entry.data["event"]["name"] for entry in _readable(records) if entry.data["conversion"]})
     ga4 = await job.integration("ga4")
-    source: dict[str, Any] = {"kind": "vendor", "integration": "ga4", "action": "list_key_events"}
+    reading = job.reading("ga4", "list_key_events")
     try:
-        known = {row["event_name"] for row in await ga4.execute("list_key_events", {})}
+        async with reading:
+            known = {row["event_name"] for row in await ga4.execute("list_key_events", {})}
     except MissingCredential as exc:
         job.note(f"Key events could not be read or configured: {exc.for_model}")
-        job.fact("analytics.key_events", None, "key events", **source)
+        reading.fact("analytics.key_events", None, "key events")
         return answer("Key events need an access token and a property id.", {"available": False, "wanted": wanted})
 
     async def find(_: Integration, name: str) -> Any:
@@ -119,7 +120,7 @@ async def configure_conversions(job: Job, dataset: str = ROOT) -> ToolResult:
             down = down or exc.error
             job.note(f"{name} {exc.why}: {exc.error.for_model}")
     created = [name for name in wanted if name in key_events.done and name not in known]
-    job.fact("analytics.key_events", len(known | set(created)), "key events", **source)
+    reading.fact("analytics.key_events", len(known | set(created)), "key events")
     key_events.measure("ga4", "analytics.key_events_created", "key events")
     data = {
         "handle": records.name,
@@ -178,7 +179,7 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
         entry.data["event"]["name"] for entry in _readable(records) if entry.disposition is Disposition.CONFIRMED
     )
     ga4 = await job.integration("ga4")
-    source: dict[str, Any] = {"kind": "vendor", "integration": "ga4", "action": "run_report"}
+    reading = job.reading("ga4", "run_report")
     asked = {
         "metrics": ["eventCount"],
         "dimensions": ["eventName"],
@@ -186,11 +187,12 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
         "end_date": "today",
     }
     try:
-        report = await ga4.execute("run_report", asked)
+        async with reading:
+            report = await ga4.execute("run_report", asked)
     except MissingCredential as exc:
         job.note(f"Reports could not be read: {exc.for_model}")
         for name in ("analytics.events_seen", "analytics.gaps"):
-            job.fact(name, None, "events", **source)
+            reading.fact(name, None, "events")
         return answer("Reports need an access token and a property id.", {"available": False, "sent": sent.total()})
     counted = {row["eventName"]: int(row["eventCount"]) for row in report["rows"]}
     rows = [
@@ -199,8 +201,8 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
     ]
     seen = sum(min(count, counted.get(name, 0)) for name, count in sent.items())
     gaps = sent.total() - seen
-    job.fact("analytics.events_seen", seen, "events", **source)
-    job.fact("analytics.gaps", gaps if sent else None, "events", **source)
+    reading.fact("analytics.events_seen", seen, "events")
+    reading.fact("analytics.gaps", gaps if sent else None, "events")
     if rows:
         job.table("Events in the report", rows[:ROWS_SHOWN])
     late = f"; reports lag by up to {REPORT_LAG_H} hours" if job.run.mode == "live" else ""
@@ -262,14 +264,17 @@ def _count_records(job: Job, records: Dataset) -> None:
         "analytics.events": len(everything),
         "analytics.events_valid": len(_valid(everything)),
         "analytics.events_rejected": everything.counts()["rejected"],
+        "analytics.events_looked_at": everything.looked_at(),
     }
     count_records(job, everything, "events", counts)
-    about = {
-        "kind": "derived",
-        "dataset": everything.name,
-        "formula": "events not rejected, of all looked at",
-    }
-    job.fact("analytics.data_quality", quality(everything), "%", **about)
+    derive(
+        job,
+        "analytics.data_quality",
+        "%",
+        "100 * (looked_at - rejected) / looked_at",
+        inputs={"looked_at": "analytics.events_looked_at", "rejected": "analytics.events_rejected"},
+        says="events not rejected, of all looked at",
+    )
 
 
 def _readable(records: Dataset) -> list[Entry]:

@@ -144,7 +144,8 @@ async def automations(job: Job, triggered: list[Entry]) -> list[dict[str, Any]]:
     if not triggered:
         return []
     mailchimp = await job.integration("mailchimp")
-    there = await mailchimp.execute("list_automations", {"limit": LISTED})
+    async with job.reading("mailchimp", "list_automations") as reading:
+        there = await mailchimp.execute("list_automations", {"limit": LISTED})
     found: list[dict[str, Any]] = []
     for entry in triggered:
         own = [row for row in there if row["recipients"]["list_id"] == entry.data["list_id"]]
@@ -157,8 +158,7 @@ async def automations(job: Job, triggered: list[Entry]) -> list[dict[str, Any]]:
             f"{entry.place}: the trigger {trigger} is set in Mailchimp, where a person starts automations; those of "
             f"{audience}: {names}. The campaign itself is a draft."
         )
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "list_automations"}
-    job.fact("email.automations_found", len(found), "automations", **source)
+    reading.fact("email.automations_found", len(found), "automations")
     if found:
         job.table("Automations", found[:NAMES_SHOWN])
     return found[:NAMES_SHOWN]

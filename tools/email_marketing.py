@@ -6,11 +6,20 @@ from collections import Counter
 from typing import Any
 
 from newfuse import Entry, Integration, Job, Tool, ToolResult, answer, each_record, tool
-from newfuse.records import OPEN, Tally, count_records, percent, require_taken, take
+from newfuse.records import OPEN, Reading, count_records, derive, read_each, require_taken, take
 from tools.compliance import CREATE, LISTED, NAMES_SHOWN, comply, count_campaigns, is_compliant
-from tools.drafts import SCHEDULE, Segments, automations, is_prepared, prepare, schedule
+from tools.drafts import LINK, SCHEDULE, Segments, automations, is_prepared, prepare, schedule
 
 ROOT = "email_campaigns"
+PERFORMANCE = {
+    "emails_sent": "e-mails",
+    "unique_opens": "people",
+    "unique_clicks": "people",
+    "bounces": "e-mails",
+    "unsubscribed": "e-mails",
+    "abuse_reports": "e-mails",
+}
+"""What a campaign's report tells, and its unit."""
 
 
 @tool
@@ -24,7 +33,8 @@ async def review_audiences(job: Job) -> ToolResult:
         VendorError: Mailchimp could not be reached.
     """
     mailchimp = await job.integration("mailchimp")
-    audiences = await mailchimp.execute("list_audiences", {"limit": LISTED})
+    async with job.reading("mailchimp", "list_audiences") as reading:
+        audiences = await mailchimp.execute("list_audiences", {"limit": LISTED})
     rows = [
         {
             "audience": audience["name"],
@@ -35,10 +45,9 @@ async def review_audiences(job: Job) -> ToolResult:
         }
         for audience in audiences
     ]
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "list_audiences"}
-    job.fact("email.audiences", len(rows), "audiences", **source)
+    reading.fact("email.audiences", len(rows), "audiences")
     for status in ("subscribed", "unsubscribed", "cleaned"):
-        job.fact(f"email.members_{status}", sum(row[status] for row in rows), "members", **source)
+        reading.fact(f"email.members_{status}", sum(row[status] for row in rows), "members")
     job.table("Audiences", rows[:NAMES_SHOWN])
     subscribed = sum(row["subscribed"] for row in rows)
     data = {"audiences": len(rows), "subscribed": subscribed, "first": rows[:NAMES_SHOWN]}
@@ -97,9 +106,10 @@ async def create_segments(job: Job, dataset: str = ROOT) -> ToolResult:
     async def ensure(mailchimp: Integration, entry: Entry) -> None:
         found[entry.data["list_id"]] = await segments.of(mailchimp, entry)
 
-    if down is None:
-        work = [entry for entry in records if is_compliant(entry) and entry.disposition in OPEN]
-        down = await each_record(job, CREATE, work, ensure, doing="campaigns to find segments for")
+    async with job.reading("mailchimp", "list_segments") as reading:
+        if down is None:
+            work = [entry for entry in records if is_compliant(entry) and entry.disposition in OPEN]
+            down = await each_record(job, CREATE, work, ensure, doing="campaigns to find segments for")
     created = {segment["id"] for segment in segments.ensured.made.values()}
     rows = [
         {"segment": segment["name"], "members": segment["member_count"], "new": segment["id"] in created}
@@ -107,8 +117,7 @@ async def create_segments(job: Job, dataset: str = ROOT) -> ToolResult:
     ]
     segments.ensured.measure("mailchimp", "email.segments_created", "segments")
     if rows:
-        source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "list_segments"}
-        job.fact("email.segment_members", sum(row["members"] for row in rows), "members", **source)
+        reading.fact("email.segment_members", sum(row["members"] for row in rows), "members")
         job.table("Segments", rows[:NAMES_SHOWN])
     data = {"handle": records.name, "segments": len(rows), "created": len(created), "first": rows[:NAMES_SHOWN]}
     return answer(f"{len(rows)} segments, {len(created)} of them new.", data, records.entries, down=down)
@@ -134,13 +143,14 @@ async def prepare_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
     down = await comply(job, records)
     compliant = [entry for entry in records if is_compliant(entry)]
     work = [entry for entry in compliant if entry.disposition in OPEN or not is_prepared(entry)]
-    if down is None:
-        down = await prepare(job, work)
+    async with job.reading("mailchimp", LINK.action) as reading:
+        if down is None:
+            down = await prepare(job, work)
     prepared = [entry for entry in compliant if is_prepared(entry)]
     done = CREATE.tally(compliant)
     job.fact("email.campaigns_created", done.confirmed, "campaigns", **CREATE.source)
     job.fact("email.campaigns_skipped", done.skipped, "campaigns", **CREATE.source)
-    linked = _check_links(job, prepared)
+    linked = _check_links(job, reading, prepared)
     count_campaigns(job, records)
     triggered = [entry for entry in work if entry.data["automation_trigger"] is not None]
     data = {
@@ -212,33 +222,38 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
     ids = [entry.data["campaign_id"] for entry in records if entry.reference and entry.data.get("campaign_id")]
     statuses: Counter[str] = Counter()
     sums: Counter[str] = Counter()
+    reading = job.reading("mailchimp", "get_campaign", "get_report")
+
+    async def read(id_: str) -> None:
+        campaign = await mailchimp.execute("get_campaign", {"campaign_id": id_})
+        statuses[campaign["status"]] += 1
+        if campaign["status"] == "sent":
+            report = await mailchimp.execute("get_report", {"campaign_id": id_})
+            bounces = report["bounces"]
+            sums["emails_sent"] += report["emails_sent"]
+            sums["unique_opens"] += report["opens"]["unique_opens"]
+            sums["unique_clicks"] += report["clicks"]["unique_clicks"]
+            sums["bounces"] += bounces["hard_bounces"] + bounces["soft_bounces"] + bounces["syntax_errors"]
+            sums["unsubscribed"] += report["unsubscribed"]
+            sums["abuse_reports"] += report["abuse_reports"]
+
     if ids:
         mailchimp = await job.integration("mailchimp")
-        tally = Tally(job, len(ids), "reading campaigns")
-        for id_ in ids:
-            campaign = await mailchimp.execute("get_campaign", {"campaign_id": id_})
-            statuses[campaign["status"]] += 1
-            if campaign["status"] == "sent":
-                report = await mailchimp.execute("get_report", {"campaign_id": id_})
-                bounces = report["bounces"]
-                sums += Counter(
-                    emails_sent=report["emails_sent"],
-                    unique_opens=report["opens"]["unique_opens"],
-                    unique_clicks=report["clicks"]["unique_clicks"],
-                    bounces=bounces["hard_bounces"] + bounces["soft_bounces"] + bounces["syntax_errors"],
-                    unsubscribed=report["unsubscribed"],
-                    abuse_reports=report["abuse_reports"],
-                )
-            tally.add()
+        async with reading:
+            await read_each(job, ids, read, at_once=CREATE.at_once, doing="reading campaigns")
     sent = statuses["sent"]
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_report"}
-    job.fact("email.campaigns_sent", sent if ids else None, "campaigns", **{**source, "action": "get_campaign"})
-    measured: dict[str, int | None] = {}
-    for name in ("emails_sent", "unique_opens", "unique_clicks", "bounces", "unsubscribed", "abuse_reports"):
-        measured[name] = sums[name] if sent else None
-        job.fact(f"email.{name}", measured[name], "people" if "unique" in name else "e-mails", **source)
-    delivered = sums["emails_sent"] - sums["bounces"]
-    job.fact("email.deliverability", percent(delivered, sums["emails_sent"]), "%", **{**source, "kind": "derived"})
+    reading.fact("email.campaigns_sent", sent, "campaigns")
+    measured = {
+        name: reading.fact(f"email.{name}", sums[name], unit, by="get_report") for name, unit in PERFORMANCE.items()
+    }
+    derive(
+        job,
+        "email.deliverability",
+        "%",
+        "100 * (sent - bounced) / sent",
+        inputs={"sent": "email.emails_sent", "bounced": "email.bounces"},
+        says="e-mails that did not bounce, of all sent",
+    )
     if not ids:
         job.note("There is no campaign to read the performance of.")
     elif not sent:
@@ -247,13 +262,13 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
     return answer(f"{sent} of {len(ids)} campaigns have been sent.", data)
 
 
-def _check_links(job: Job, prepared: list[Entry]) -> int:
+def _check_links(job: Job, reading: Reading, prepared: list[Entry]) -> int:
     """Check that the drafts hold unsubscribe links, as far as they were read; return how many do."""
     read = [entry for entry in prepared if "unsubscribe_link" in entry.data]
     linked = sum(bool(entry.data["unsubscribe_link"]) for entry in read)
     unread = len(prepared) - len(read)
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_campaign_content"}
-    job.fact("email.campaigns_with_unsubscribe_link", linked if read else None, "campaigns", **source)
+    if reading.made() or not read:  # else all of them were read by an earlier call, whose fact stands
+        reading.fact("email.campaigns_with_unsubscribe_link", linked if read else None, "campaigns")
     evidence = f"{linked} of {len(prepared)} prepared campaigns hold an unsubscribe link"
     evidence += f"; {unread} could not be read" if unread else ""
     passed: bool | None = linked == len(read)
