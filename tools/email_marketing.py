@@ -148,7 +148,7 @@ async def prepare_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
             down = await prepare(job, work)
     prepared = [entry for entry in compliant if is_prepared(entry)]
     done = CREATE.tally(compliant)
-    job.fact("email.campaigns_created", done.confirmed, "campaigns", **CREATE.source)
+    job.fact("email.campaigns_created", done.confirmed, "campaigns", **CREATE.source, state="confirmed")
     job.fact("email.campaigns_skipped", done.skipped, "campaigns", **CREATE.source)
     linked = _check_links(job, reading, prepared)
     count_campaigns(job, records)
@@ -190,7 +190,7 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
 
     down = await schedule(job, timed)
     done = SCHEDULE.tally(timed)
-    job.fact("email.campaigns_scheduled", done.confirmed, "campaigns", **SCHEDULE.source)
+    job.fact("email.campaigns_scheduled", done.confirmed, "campaigns", **SCHEDULE.source, state="confirmed")
     count_records(job, records, "campaigns", {"email.campaigns_left_as_drafts": len(drafts)})
     count_campaigns(job, records)
     data = {

@@ -14,7 +14,7 @@ def count_step(job: Work, step: Step, entries: Iterable[Entry], name: str) -> St
     """Record what became of a step as the facts `{name}_confirmed`, `_skipped`, `_failed` and `_unknown`."""
     counts = step.tally(entries)
     for status in ("confirmed", "skipped", "failed", "unknown"):
-        job.fact(f"{name}_{status}", getattr(counts, status), step.counts, **step.source)
+        job.fact(f"{name}_{status}", getattr(counts, status), step.counts, **step.source, state=status)
     return counts
 
 

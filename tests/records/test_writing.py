@@ -204,7 +204,9 @@ async def test_a_steps_counts_are_facts_with_the_ledger_as_their_source(job, ven
     await write_each(job, step, dataset.entries[:2], asked)
     counts = count_step(job, step, dataset, "things.made")
     assert (2, 0, 0, 0) == (counts.confirmed, counts.skipped, counts.failed, counts.unknown)
-    assert {"kind": "effects", "integration": "acme", "action": "make"} == job.sources["things.made_confirmed"]
+    assert {"kind": "effects", "integration": "acme", "action": "make", "state": "confirmed"} == job.sources[
+        "things.made_confirmed"
+    ]
     assert {
         "things.made_confirmed": 2,
         "things.made_skipped": 0,
