@@ -16,7 +16,7 @@ from newfuse.cli.app_root import crew_names, find_root, load_crew
 from newfuse.cli.integrations import credential_variables
 from newfuse.cli.printable import one_line
 from newfuse.config import Setting, find_setting, store_folder
-from newfuse.crew.models import choose_model
+from newfuse.crew.models import NAME_A_MODEL, choose_model
 from newfuse.errors import ConfigurationError
 from newfuse.integrations import available_integrations
 
@@ -136,13 +136,28 @@ def _app(root: Path | None, *, load_crews: bool) -> Iterator[Finding]:
         yield Finding("crews", True, f"not examined: {', '.join(names)}", way_out)
         return
     for name in names:
-        try:
-            crew = load_crew(folder, name)
-            crew.check()
-        except ConfigurationError as exc:
-            yield Finding(f"crew {name}", False, one_line(exc.for_model))
-        else:
-            yield Finding(f"crew {name}", True, f"{len(crew.agents)} agents, {len(crew.tasks)} tasks")
+        yield _crew(folder, name)
+
+
+def _crew(folder: Path, name: str) -> Finding:
+    try:
+        crew = load_crew(folder, name)
+        crew.check()
+    except ConfigurationError as exc:
+        return Finding(f"crew {name}", False, one_line(exc.for_model))
+    found = f"{len(crew.agents)} agents, {len(crew.tasks)} tasks"
+    try:
+        choice = choose_model(None)
+    except ConfigurationError:  # said under `model`
+        return Finding(f"crew {name}", True, found)
+    try:
+        left = crew.without_performer(choice)
+    except ConfigurationError as exc:
+        return Finding(f"crew {name}", False, f"{found}; {one_line(exc.for_model)}")
+    if left:
+        problem = f"{found}; without a runbook, and no model is there to do them: {', '.join(left)}"
+        return Finding(f"crew {name}", False, problem, NAME_A_MODEL)
+    return Finding(f"crew {name}", True, found)
 
 
 def _credentials() -> Iterator[Finding]:
