@@ -11,8 +11,8 @@ from pydantic import Field, StringConstraints
 
 from newfuse import Disposition, Entry, InputRecord
 from newfuse.records import OPEN, read
-from tools.email_address import normalize_email
-from tools.phone_number import normalize_phone
+from newfuse.records.email_address import normalize_email
+from newfuse.records.phone_number import normalize_phone
 
 # https://developers.hubspot.com/docs/guides/api/crm/properties: a text property holds 65,536 characters.
 Text = Annotated[str, StringConstraints(max_length=65_536)]

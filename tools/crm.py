@@ -22,10 +22,10 @@ from newfuse.records import (
     take_in,
     whole,
 )
+from newfuse.records.email_address import normalize_email
+from newfuse.records.phone_number import normalize_phone
 from tools import contacts
 from tools.contact_sync import BATCHES_AT_ONCE, READ_AT_ONCE, UPDATE, UPSERT, sync
-from tools.email_address import normalize_email
-from tools.phone_number import normalize_phone
 
 ROOT = "customers"
 CONFLICTS_SHOWN = 20

@@ -10,8 +10,8 @@ from pydantic import Field, StringConstraints
 
 from newfuse import Disposition, Ensured, Entry, InputRecord, Integration, InvalidArguments, Job, Step
 from newfuse.records import Whole, digest, read, refuse_contradictions
+from newfuse.records.email_address import normalize_email
 from newfuse.redact import holds_card_data
-from tools.email_address import normalize_email
 
 _READ = ("get_payment_intent", "payment_intent_id")
 CREATE = Step(
