@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from newfuse import Disposition, Ensured, Entry, InputRecord, Integration, InvalidArguments, Job, Step
-from newfuse.records import Whole, digest, read, refuse_contradictions
-from newfuse.records.email_address import normalize_email
+from newfuse.records import Whole, digest, read, refuse_contradictions, rejects, unfit
+from newfuse.records.email_address import Email
 from newfuse.redact import holds_card_data
 
 _READ = ("get_payment_intent", "payment_intent_id")
@@ -60,18 +60,34 @@ MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 PLACES_NAMED = 5
 
 
+def _charged(text: str) -> str:
+    if text.lower() not in CURRENCIES:
+        problem = f"{text!r} is no currency that Stripe charges in (three letters of ISO 4217, e.g. usd)"
+        raise unfit("unknown_currency", problem)
+    return text.lower()
+
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$"), AfterValidator(_charged)]
+
+
 class PaymentRecord(InputRecord, dataset="payments"):
     """One record of `payments`; `amount` is in the currency's minor unit, so 2999 is 29.99 USD."""
 
     amount: Annotated[int, Field(ge=1, le=MOST_MINOR)]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
-    customer_email: Annotated[str, StringConstraints(max_length=512)]
+    currency: Currency
+    customer_email: Email
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue | Whole], Field(max_length=50)] | None = None
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     capture_method: Literal["automatic", "manual"] | None = None
     refund: bool | Annotated[int, Field(ge=1)] | None = None
     payment_method: Annotated[str, StringConstraints(pattern=r"^(pm|card|src|ba)_[A-Za-z0-9_]{1,240}$")] | None = None
+
+    @rejects("refund_exceeds_amount", "refund")
+    def _refund_fits(self) -> str | None:
+        if self.refund is None or isinstance(self.refund, bool) or self.refund <= self.amount:
+            return None
+        return f"{self.refund} is more than the amount of {self.amount}"
 
 
 def check(entry: Entry, extra: Counter[str]) -> None:
@@ -89,29 +105,13 @@ def check(entry: Entry, extra: Counter[str]) -> None:
     record = read(PaymentRecord, entry, extra)
     if record is None:
         return
-    currency = record.currency.lower()
-    if currency not in CURRENCIES:
-        problem = f"{record.currency!r} is no currency that Stripe charges in (three letters of ISO 4217, e.g. usd)"
-        entry.reject("unknown_currency", "currency", problem)
-        return
-    address = normalize_email(record.customer_email)
-    if address is None:
-        entry.reject("invalid_email", "customer_email", f"{record.customer_email[:80]!r} is not an e-mail address")
-        return
-    refund = record.refund or None
-    if refund is not None and refund is not True and refund > record.amount:
-        entry.reject("refund_exceeds_amount", "refund", f"{refund} is more than the amount of {record.amount}")
-        return
     contents: dict[str, Any] = {
-        "amount": record.amount,
-        "currency": currency,
-        "customer_email": address,
-        "description": record.description,
+        **record.model_dump(include={"amount", "currency", "customer_email", "description", "payment_method"}),
         "metadata": {key: str(value) for key, value in (record.metadata or {}).items()},
         "capture_method": record.capture_method or "automatic",
-        "payment_method": record.payment_method,
     }
     entry.reference = record.reference or f"contents:{digest(contents)}"
+    refund = record.refund or None
     own = {"refund": refund, "digest": digest([contents, refund]), "named": record.reference is not None}
     entry.data = {**contents, **own}
 

@@ -13,9 +13,11 @@ from newfuse.records.intake import (
     quality,
     read,
     refuse_contradictions,
+    rejects,
     require_taken,
     take,
     take_in,
+    unfit,
     whole,
 )
 from newfuse.records.measure import count_records, count_step
@@ -62,9 +64,11 @@ __all__ = [
     "read",
     "read_each",
     "refuse_contradictions",
+    "rejects",
     "require_taken",
     "take",
     "take_in",
+    "unfit",
     "whole",
     "write_batches",
     "write_each",

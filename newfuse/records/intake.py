@@ -8,9 +8,10 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, LiteralString, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from newfuse.errors import InvalidArguments
 from newfuse.records.dataset import Dataset, Disposition, Entry, cut
@@ -22,6 +23,8 @@ TURN = 200  # records handled before the other tasks of the run get their turn: 
 PROBLEMS_NAMED = 3  # per record
 EXTRA_KEYS_NAMED = 10
 DIGEST_LENGTH = 32  # hexadecimal digits: 128 bits
+FIELD_LENGTH = 80  # characters of a field's path that are repeated in a reason
+RULE = "rule"  # in the context of a validation error that carries a rule of ours
 KEY_LENGTH = 40  # characters of an unknown key that are repeated in a note
 
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -110,11 +113,44 @@ def read(model: type[M], entry: Entry, extra: Counter[str]) -> M | None:
     try:
         return model.model_validate(row)
     except ValidationError as exc:
-        problems = exc.errors(include_url=False, include_input=False, include_context=False)
-        named = [f"{_field(problem['loc'])}: {problem['msg']}" for problem in problems[:PROBLEMS_NAMED]]
-        more = f"; and {len(problems) - PROBLEMS_NAMED} more" if len(problems) > PROBLEMS_NAMED else ""
-        entry.settle(Disposition.REJECTED, f"{entry.place}: {'; '.join(named)}{more}", rule="invalid_field")
-        return None
+        problems = exc.errors(include_url=False, include_input=False)
+    named = [f"{_field(problem)}: {problem['msg']}" for problem in problems[:PROBLEMS_NAMED]]
+    more = f"; and {len(problems) - PROBLEMS_NAMED} more" if len(problems) > PROBLEMS_NAMED else ""
+    rules = {problem["type"] if RULE in problem.get("ctx", {}) else "invalid_field" for problem in problems}
+    rule = rules.pop() if len(rules) == 1 else "invalid_field"
+    entry.settle(Disposition.REJECTED, f"{entry.place}: {'; '.join(named)}{more}", rule=rule)
+    return None
+
+
+def unfit(rule: LiteralString, problem: str, *, field: str = "") -> PydanticCustomError:
+    """Return the error that a record's validator raises to have it rejected by a rule of its own.
+
+    Args:
+        rule: Short name of the rule, for counting.
+        problem: What is wrong, for people.
+        field: The field, where the validator is not that of one field.
+    """
+    return PydanticCustomError(rule, "{problem}", {"problem": problem, "field": field, RULE: rule})
+
+
+def rejects(rule: LiteralString, field: str) -> Callable[[Callable[[M], str | None]], Any]:
+    """Make a method of an `InputRecord` a named rejection: it returns what is wrong with the field, or None.
+
+    Args:
+        rule: Short name of the rule, for counting.
+        field: The field that is to be mended.
+    """
+
+    def decorate(method: Callable[[M], str | None]) -> Any:
+        def check(self: M) -> M:
+            problem = method(self)
+            if problem is not None:
+                raise unfit(rule, problem, field=field)
+            return self
+
+        return model_validator(mode="after")(check)
+
+    return decorate
 
 
 @cache
@@ -205,5 +241,6 @@ def _kind(value: Any) -> str:
     return "null" if value is None else names.get(type(value), "something else")
 
 
-def _field(location: tuple[int | str, ...]) -> str:
-    return cut(".".join(str(part) for part in location), 80) or "record"
+def _field(problem: ErrorDetails) -> str:
+    named = problem.get("ctx", {}).get("field", "")
+    return named or cut(".".join(str(part) for part in problem["loc"]), FIELD_LENGTH) or "record"
