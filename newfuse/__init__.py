@@ -20,11 +20,11 @@ if TYPE_CHECKING:
         Tool,
         ToolFailed,
         ToolResult,
+        answer,
         call,
         runbook,
         tool,
     )
-    from newfuse.crew.dataset import Dataset, Datasets, Disposition, Entry
     from newfuse.crew.job import Job, RunContext
     from newfuse.errors import (
         AnswerPruned,
@@ -68,6 +68,20 @@ if TYPE_CHECKING:
         create_integration,
     )
     from newfuse.observe import SERVICE_ALERTS, AlertRule, FactAge, FactCounts, MoneyFailures, Reading, Severity
+    from newfuse.records import (
+        Dataset,
+        Datasets,
+        Disposition,
+        Ensured,
+        Entry,
+        InputRecord,
+        Step,
+        StepOutcome,
+        each_batch,
+        each_record,
+        write_batches,
+        write_each,
+    )
     from newfuse.report import ServiceWords, Words
     from newfuse.types import AuthType, Effect, IntegrationType, Once
 
@@ -95,11 +109,11 @@ _HOMES = {
         "Tool",
         "ToolFailed",
         "ToolResult",
+        "answer",
         "call",
         "runbook",
         "tool",
     ),
-    "newfuse.crew.dataset": ("Dataset", "Datasets", "Disposition", "Entry"),
     "newfuse.crew.job": ("Job", "RunContext"),
     "newfuse.errors": (
         "AnswerPruned",
@@ -144,6 +158,20 @@ _HOMES = {
     ),
     "newfuse.observe": ("SERVICE_ALERTS", "AlertRule", "FactAge", "FactCounts", "MoneyFailures", "Reading", "Severity"),
     "newfuse.report": ("ServiceWords", "Words"),
+    "newfuse.records": (
+        "Dataset",
+        "Datasets",
+        "Disposition",
+        "Ensured",
+        "Entry",
+        "InputRecord",
+        "Step",
+        "StepOutcome",
+        "each_batch",
+        "each_record",
+        "write_batches",
+        "write_each",
+    ),
     "newfuse.types": ("AuthType", "Effect", "IntegrationType", "Once"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -176,12 +204,14 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "EffectError",
     "EffectUndecided",
     "EffectUnknown",
+    "Ensured",
     "Entry",
     "Expect",
     "FactAge",
     "FactCounts",
     "Fault",
     "HeaderKey",
+    "InputRecord",
     "Integration",
     "IntegrationDisabled",
     "IntegrationRegistry",
@@ -217,6 +247,8 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Runbook",
     "ServiceWords",
     "Severity",
+    "Step",
+    "StepOutcome",
     "StoreFailed",
     "Task",
     "Tool",
@@ -228,11 +260,16 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Words",
     "WriteStatus",
     "action",
+    "answer",
     "available_integrations",
     "call",
     "create_integration",
+    "each_batch",
+    "each_record",
     "runbook",
     "tool",
+    "write_batches",
+    "write_each",
 ]
 
 

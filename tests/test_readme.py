@@ -11,10 +11,12 @@ import pytest
 
 from crews.api_integration import crew
 from newfuse import privacy
-from newfuse.crew import agent, dataset, tool_adapter
+from newfuse.crew import agent, tool_adapter
+from newfuse.crew.answer import SHOWN
 from newfuse.crew.data import SIZE_LIMIT
 from newfuse.crew.tool_call_limit import CALLS_PER_ANSWER
-from tools import outcome, rest_api
+from newfuse.records import dataset
+from tools import rest_api
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,7 +50,7 @@ def test_what_a_model_is_shown_is_bounded_as_the_readme_says():
         f"values cut to {dataset.SAMPLE_TEXT} characters and a record to {dataset.SAMPLE_SIZE:,}",
         f"replaced by `{privacy.MASK}`",
         f"as in `{privacy.mask_text('john.doe@example.com')}`",
-        f"the first {outcome.SHOWN} exceptions",
+        f"the first {SHOWN} exceptions",
         f"It is {tool_adapter.CONTENT_LIMIT:,} characters at most",
         f"the first {rest_api.SHOWN_ITEMS} items of a list",
         f"{rest_api.SHOWN_CHARS:,} characters an answer, {rest_api.TASK_CHARS:,} a task",

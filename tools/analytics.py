@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from newfuse import (
@@ -14,19 +13,41 @@ from newfuse import (
     Job,
     MissingCredential,
     NewFuseError,
+    Step,
     Tool,
     ToolResult,
+    answer,
+    each_batch,
     tool,
+    write_each,
+)
+from newfuse.records import (
+    NOT_SENT,
+    OPEN,
+    WRITTEN,
+    Ensured,
+    Gate,
+    NotEnsured,
+    count_records,
+    derive,
+    refuse_contradictions,
+    require_taken,
+    take,
+    take_in,
+    whole,
 )
 from tools import event_records as events
-from tools.connection import connect
-from tools.flow import Gate, Tally, each
-from tools.outcome import NOT_SENT, OPEN, WRITTEN, answer, disposition_of, fail, failure_of, hold_back, settle
-from tools.records import note_extra, quality, refuse_contradictions, require_taken, take, unread, whole
 
+SEND = Step(
+    name="send",
+    integration="ga4",
+    action="send_events",
+    or_else=("send_conversions",),
+    counts="events",
+    doing="events",
+)
 ROOT = "analytics_events"
 CHUNK = 25  # events of one request: https://developers.google.com/analytics/devguides/collection/protocol/ga4
-AT_ONCE = 8  # requests on their way at the same time; Google names no limit of its own
 ROWS_SHOWN = 20
 REPORT_LAG_H = 48  # support.google.com/analytics/answer/11198161: until an event is surely in reports
 
@@ -47,10 +68,10 @@ async def validate_events(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Google could not be reached; the events are failed by name.
     """
     records = take(job, dataset, ROOT)
-    await _validate(job, records)
+    down = await _validate(job, records)
     valid = job.derive(records, "valid", _valid(records))
     data = {"handle": valid.name, "total": len(records), "valid": len(valid), "rejected": records.counts()["rejected"]}
-    return answer(f"{len(valid)} of {len(records)} events are valid.", data, records.entries)
+    return answer(f"{len(valid)} of {len(records)} events are valid.", data, records.entries, down=down)
 
 
 @tool
@@ -70,34 +91,37 @@ async def configure_conversions(job: Job, dataset: str = ROOT) -> ToolResult:
     records = take(job, dataset, ROOT)
     await _read(job, records)
     wanted = sorted({entry.data["event"]["name"] for entry in _readable(records) if entry.data["conversion"]})
-    ga4 = await connect(job, "ga4", ())
-    source: dict[str, Any] = {"kind": "vendor", "integration": "ga4", "action": "list_key_events"}
+    ga4 = await job.integration("ga4")
+    reading = job.reading("ga4", "list_key_events")
     try:
-        known = {row["event_name"] for row in await ga4.execute("list_key_events", {})}
+        async with reading:
+            known = {row["event_name"] for row in await ga4.execute("list_key_events", {})}
     except MissingCredential as exc:
         job.note(f"Key events could not be read or configured: {exc.for_model}")
-        job.fact("analytics.key_events", None, "key events", **source)
+        reading.fact("analytics.key_events", None, "key events")
         return answer("Key events need an access token and a property id.", {"available": False, "wanted": wanted})
-    created: list[str] = []
-    failed: NewFuseError | None = None
+
+    async def find(_: Integration, name: str) -> Any:
+        return {} if name in known else None
+
+    key_events = Ensured(
+        job,
+        "create_key_event",
+        find=find,
+        ask=lambda name: {"event_name": name},
+        failing="could not be made a key event",
+        in_doubt="may or may not have been made a key event",
+    )
+    down: NewFuseError | None = None
     for name in wanted:
-        if name in known:
-            continue
-        performed = await ga4.perform("create_key_event", {"event_name": name}, reference=job.reference(name))
-        error = failure_of(performed)
-        if error is None:
-            created.append(name)
-        else:
-            failed = failed or error
-            said = "may or may not have been" if disposition_of(error) is Disposition.UNKNOWN else "could not be"
-            job.note(f"{name} {said} made a key event: {error.for_model}")
-    before = job.run.facts.get("analytics.key_events_created", job.task)
-    total = len(created) + (before.value if before is not None else 0)
-    effects = {"kind": "effects", "integration": "ga4", "action": "create_key_event"}
-    job.fact("analytics.key_events", len(known | set(created)), "key events", **source)
-    job.fact("analytics.key_events_created", total, "key events", **effects)
-    if failed is not None:
-        raise failed
+        try:
+            await key_events.of(ga4, name)
+        except NotEnsured as exc:
+            down = down or exc.error
+            job.note(f"{name} {exc.why}: {exc.error.for_model}")
+    created = [name for name in wanted if name in key_events.done and name not in known]
+    reading.fact("analytics.key_events", len(known | set(created)), "key events")
+    key_events.measure("ga4", "analytics.key_events_created", "key events")
     data = {
         "handle": records.name,
         "available": True,
@@ -105,7 +129,7 @@ async def configure_conversions(job: Job, dataset: str = ROOT) -> ToolResult:
         "created": created[:ROWS_SHOWN],
         "wanted": wanted[:ROWS_SHOWN],
     }
-    return answer(f"{len(known | set(created))} key events, {len(created)} of them new.", data)
+    return answer(f"{len(known | set(created))} key events, {len(created)} of them new.", data, down=down)
 
 
 @tool
@@ -124,19 +148,15 @@ async def send_events(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Google could not be reached; what was not sent is failed by name.
     """
     records = take(job, dataset, ROOT)
-    gate = Gate()
-    try:
-        await _validate(job, records)
+    down = await _validate(job, records)
+    if down is None:
         work = [entry for entry in _valid(records) if entry.disposition in OPEN]
-        if work:
-            ga4 = await connect(job, "ga4", work)
-            await _send(job, ga4, work, gate)
-    finally:
-        counts = _count(job, records)
-    if gate.error is not None:
-        raise gate.error
+        # One request an event: a request is one write of the ledger, and how events fall into larger ones would change
+        # with the data, so that a second run could not tell what the first has sent.
+        down = await write_each(job, SEND, work, lambda _, entry: events.asked(entry))
+    counts = _count(job, records)
     sentence = f"{counts['sent']} events sent, {counts['skipped']} by an earlier run."
-    return answer(sentence, {"handle": records.name, **counts}, records.entries)
+    return answer(sentence, {"handle": records.name, **counts}, records.entries, down=down)
 
 
 @tool
@@ -158,8 +178,8 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
     sent = Counter(
         entry.data["event"]["name"] for entry in _readable(records) if entry.disposition is Disposition.CONFIRMED
     )
-    ga4 = await connect(job, "ga4", ())
-    source: dict[str, Any] = {"kind": "vendor", "integration": "ga4", "action": "run_report"}
+    ga4 = await job.integration("ga4")
+    reading = job.reading("ga4", "run_report")
     asked = {
         "metrics": ["eventCount"],
         "dimensions": ["eventName"],
@@ -167,11 +187,12 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
         "end_date": "today",
     }
     try:
-        report = await ga4.execute("run_report", asked)
+        async with reading:
+            report = await ga4.execute("run_report", asked)
     except MissingCredential as exc:
         job.note(f"Reports could not be read: {exc.for_model}")
         for name in ("analytics.events_seen", "analytics.gaps"):
-            job.fact(name, None, "events", **source)
+            reading.fact(name, None, "events")
         return answer("Reports need an access token and a property id.", {"available": False, "sent": sent.total()})
     counted = {row["eventName"]: int(row["eventCount"]) for row in report["rows"]}
     rows = [
@@ -180,8 +201,8 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
     ]
     seen = sum(min(count, counted.get(name, 0)) for name, count in sent.items())
     gaps = sent.total() - seen
-    job.fact("analytics.events_seen", seen, "events", **source)
-    job.fact("analytics.gaps", gaps if sent else None, "events", **source)
+    reading.fact("analytics.events_seen", seen, "events")
+    reading.fact("analytics.gaps", gaps if sent else None, "events")
     if rows:
         job.table("Events in the report", rows[:ROWS_SHOWN])
     late = f"; reports lag by up to {REPORT_LAG_H} hours" if job.run.mode == "live" else ""
@@ -195,109 +216,65 @@ async def read_report(job: Job, dataset: str = ROOT) -> ToolResult:
 
 async def _read(job: Job, records: Dataset) -> None:
     """Read what was not read yet."""
-    extra: Counter[str] = Counter()
-    async for entry in unread(job, records, "validating events"):
-        events.check(entry, extra)
-    note_extra(job, ROOT, extra)
+    await take_in(job, records, ROOT, events.check, "validating events")
     everything = whole(job, records)
     if all(entry.reference or entry.disposition is not Disposition.PENDING for entry in everything):
         events.number_twins(everything)
     refuse_contradictions(everything)
 
 
-async def _validate(job: Job, records: Dataset) -> None:
-    """Read the records, and show Google those that it has not looked at yet."""
-    everything = whole(job, records)
-    await _read(job, everything)
+async def _validate(job: Job, records: Dataset) -> NewFuseError | None:
+    """Read the records, and show Google those that it has not looked at yet; return what failed."""
+    await _read(job, whole(job, records))
     work = [entry for entry in _readable(records) if entry.disposition in OPEN and not entry.data.get("validated")]
-    try:
-        if work:
-            ga4 = await connect(job, "ga4", work)
-            gate = Gate()
+    doubtful: list[Entry] = []
 
-            async def look(chunk: Sequence[Entry]) -> None:
-                await _look_at(ga4, chunk, gate)
+    async def look(ga4: Integration, some: list[Entry]) -> None:
+        asked = {"client_id": some[0].data["client_id"], "events": [entry.data["event"] for entry in some]}
+        found = await ga4.execute("validate_events", asked)
+        if found and len(some) > 1:
+            doubtful.extend(some)  # each is looked at by itself, to know which it is
+        elif found:
+            said = "; ".join(f"{one['field_path']}: {one['description']}" for one in found)
+            some[0].reject(found[0]["validation_code"] or "invalid", "", said)
+        else:
+            for entry in some:
+                entry.data["validated"] = True
 
-            chunks = (work[at : at + CHUNK] for at in range(0, len(work), CHUNK))
-            await each(chunks, look, at_once=AT_ONCE, tally=Tally(job, len(work), "validating events"))
-            if gate.error is not None:
-                raise gate.error
-    finally:
-        _count_records(job, records)
+    gate = Gate()
+    for entries, size in ((work, CHUNK), (doubtful, 1)):
+        await each_batch(
+            job,
+            SEND,
+            entries,
+            size,
+            look,
+            gate=gate,
+            failing=f"{NOT_SENT}could not be validated: ",
+            doing="validating events",
+        )
+    _count_records(job, records)
+    return gate.error
 
 
 def _count_records(job: Job, records: Dataset) -> None:
     """Count the events by whether they are fit; counted again after sending, which may find one unfit."""
     everything = whole(job, records)
-    source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
-    job.fact("analytics.events", len(everything), "events", **source)
-    job.fact("analytics.events_valid", len(_valid(everything)), "events", **source)
-    job.fact("analytics.events_rejected", everything.counts()["rejected"], "events", **source)
-    about = {**source, "kind": "derived", "formula": "events not rejected, of all that were looked at"}
-    job.fact("analytics.data_quality", quality(everything), "%", **about)
-
-
-async def _look_at(ga4: Integration, chunk: Sequence[Entry], gate: Gate) -> None:
-    """Have Google look at some events; where it has something against them, at each by itself to know which."""
-    if gate.closed and gate.error is not None:
-        for entry in chunk:
-            hold_back(entry, gate.error)
-        return
-    asked = {"client_id": chunk[0].data["client_id"], "events": [entry.data["event"] for entry in chunk]}
-    try:
-        found = await ga4.execute("validate_events", asked)
-    except NewFuseError as exc:
-        gate.note(exc)
-        for entry in chunk:
-            fail(entry, exc, prefix=f"{NOT_SENT}could not be validated: ", sent=False)
-        return
-    gate.passed()
-    if found and len(chunk) > 1:
-        for entry in chunk:
-            await _look_at(ga4, [entry], gate)
-    elif found:
-        [entry] = chunk
-        said = "; ".join(f"{one['field_path']}: {one['description']}" for one in found)
-        entry.settle(Disposition.REJECTED, f"{entry.place}: {said}", rule=found[0]["validation_code"] or "invalid")
-    else:
-        for entry in chunk:
-            entry.data["validated"] = True
-
-
-async def _send(job: Job, ga4: Integration, work: Sequence[Entry], gate: Gate) -> None:
-    # One request an event: a request is one write of the ledger, and how events fall into larger ones would change
-    # with the data, so that a second run could not tell what the first has sent.
-    async def send(entry: Entry) -> None:
-        if gate.closed and gate.error is not None:
-            hold_back(entry, gate.error)
-            return
-        event, client_id = entry.data["event"], entry.data["client_id"]
-        reference = job.reference(entry.reference)
-        try:
-            if entry.data["conversion"]:
-                asked = {"client_id": client_id, "conversions": [_as_conversion(event)]}
-                performed = await ga4.perform("send_conversions", asked, reference=reference)
-            else:
-                asked = {"client_id": client_id, "events": [event]}
-                performed = await ga4.perform("send_events", asked, reference=reference)
-        except NewFuseError as exc:
-            gate.note(exc)
-            fail(entry, exc)
-            return
-        settle(entry, performed)
-        error = failure_of(performed)
-        if error is None:
-            gate.passed()
-        else:
-            gate.note(error)
-
-    await each(work, send, at_once=AT_ONCE, tally=Tally(job, len(work), "events"))
-
-
-def _as_conversion(event: dict[str, Any]) -> dict[str, Any]:
-    params = dict(event["params"])
-    own = {name: params.pop(name) for name in ("value", "currency") if name in params}
-    return {"name": event["name"], "params": params, **own}
+    counts = {
+        "analytics.events": len(everything),
+        "analytics.events_valid": len(_valid(everything)),
+        "analytics.events_rejected": everything.counts()["rejected"],
+        "analytics.events_looked_at": everything.looked_at(),
+    }
+    count_records(job, everything, "events", counts)
+    derive(
+        job,
+        "analytics.data_quality",
+        "%",
+        "100 * (looked_at - rejected) / looked_at",
+        inputs={"looked_at": "analytics.events_looked_at", "rejected": "analytics.events_rejected"},
+        says="events not rejected, of all looked at",
+    )
 
 
 def _readable(records: Dataset) -> list[Entry]:
@@ -324,10 +301,9 @@ def _count(job: Job, records: Dataset) -> dict[str, int]:
         "unknown": states["unknown"],
         "conversions": len(converted),
     }
-    source: dict[str, Any] = {"kind": "effects", "integration": "ga4", "action": "send_events, send_conversions"}
     for name in ("sent", "skipped", "failed", "unknown"):
-        job.fact(f"analytics.events_{name}", counts[name], "events", **source)
-    job.fact("analytics.conversions_sent", counts["conversions"], "events", **source)
+        job.fact(f"analytics.events_{name}", counts[name], "events", **SEND.source)
+    job.fact("analytics.conversions_sent", counts["conversions"], "events", **SEND.source)
     return counts
 
 

@@ -8,18 +8,16 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from newfuse import Entry
-from tools.records import InputRecord, digest, read, reject
+from newfuse import Entry, InputRecord
+from newfuse.records import digest, read, rejects
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
-OWN_RULES = frozenset({"not_an_object", "invalid_field", "invalid_send_time", "reference_conflict"})
-"""Rules by which a campaign is refused here, before the vendor was asked anything."""
 QUARTER_HOUR = timedelta(minutes=15)  # the grid Mailchimp schedules on: developer/marketing/api/campaigns/schedule
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class CampaignRecord(InputRecord):
+class CampaignRecord(InputRecord, dataset="email_campaigns"):
     """One record of `email_campaigns`; audience and template are named as in Mailchimp."""
 
     type: Name
@@ -31,6 +29,12 @@ class CampaignRecord(InputRecord):
     send_time: Name | None = None
     reference: Name | None = None
 
+    @rejects("invalid_send_time", "send_time")
+    def _is_a_time(self) -> str | None:
+        if self.send_time is None or read_time(self.send_time) is not None:
+            return None
+        return f"{self.send_time!r} is no time with its zone, such as 2026-05-01T09:15:00Z"
+
 
 def check(entry: Entry, extra: Counter[str]) -> None:
     """Read one campaign; afterwards the entry holds it, with its reference, or is rejected by name."""
@@ -38,12 +42,8 @@ def check(entry: Entry, extra: Counter[str]) -> None:
     if record is None:
         return
     contents = record.model_dump(exclude={"reference"})
-    if record.send_time is not None and read_time(record.send_time) is None:
-        problem = f"{record.send_time!r} is no time with its zone, such as 2026-05-01T09:15:00Z"
-        reject(entry, "invalid_send_time", "send_time", problem)
-        return
     mark = digest(contents)
-    entry.data = {**contents, "digest": mark, "steps": {}}
+    entry.data = {**contents, "digest": mark}
     entry.reference = record.reference or f"{record.type}:{mark[:12]}"
 
 

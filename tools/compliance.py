@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from newfuse import Dataset, Disposition, Entry, Integration, Job, NewFuseError
+from newfuse import Dataset, Disposition, Entry, Integration, Job, NewFuseError, Step, each_batch
+from newfuse.records import OPEN, count_records, refuse_contradictions, take_in, whole
 from tools import campaign_records as campaigns
-from tools.connection import connect
-from tools.outcome import OPEN, hold_back
-from tools.records import note_extra, refuse_contradictions, unread, whole
 
+CREATE = Step(
+    name="create",
+    integration="mailchimp",
+    action="create_campaign",
+    counts="campaigns",
+    doing="campaigns to create",
+    at_once=4,  # of the ten connections that Mailchimp allows an account
+)
 LISTED = 1_000  # audiences, templates, campaigns looked through: ten pages of a hundred
 NAMES_SHOWN = 10
 ON_ITS_WAY = frozenset({"schedule", "sending", "sent"})
 
 
-async def comply(job: Job, records: Dataset) -> None:
+async def comply(job: Job, records: Dataset) -> NewFuseError | None:
     """Check what was not checked yet, first by itself, then against what Mailchimp has.
 
-    Raises:
-        NewFuseError: Mailchimp could not be reached; the campaigns are failed with its error.
+    Returns:
+        Why Mailchimp could not be reached, in which case the campaigns are failed with it, or None.
     """
-    extra: Counter[str] = Counter()
-    async for entry in unread(job, records, "validating campaigns"):
-        campaigns.check(entry, extra)
-    note_extra(job, "email_campaigns", extra)
+    await take_in(job, records, "email_campaigns", campaigns.check, "validating campaigns")
     refuse_contradictions(whole(job, records))
     work = [entry for entry in records if entry.reference and entry.disposition in OPEN and "list_id" not in entry.data]
-    try:
-        if work:
-            mailchimp = await connect(job, "mailchimp", work)
-            try:
-                await _compare(job, mailchimp, work)
-            except NewFuseError as exc:
-                for entry in work:
-                    if entry.disposition in OPEN:
-                        hold_back(entry, exc)
-                raise
-    finally:
-        count_campaigns(job, records)
+
+    async def compare(mailchimp: Integration, some: list[Entry]) -> None:
+        await _compare(job, mailchimp, some)
+
+    down = await each_batch(job, CREATE, work, len(work), compare, doing="comparing campaigns")
+    count_campaigns(job, records)
+    return down
 
 
 def count_campaigns(job: Job, records: Dataset) -> None:
     """Count the campaigns by whether they comply; counted again after every step, which may find one unfit."""
     everything = whole(job, records)
-    source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
-    compliant = sum(is_compliant(entry) for entry in everything)
-    job.fact("email.campaigns", len(everything), "campaigns", **source)
-    job.fact("email.campaigns_compliant", compliant, "campaigns", **source)
-    job.fact("email.campaigns_rejected", everything.counts()["rejected"], "campaigns", **source)
+    counts = {
+        "email.campaigns": len(everything),
+        "email.campaigns_compliant": sum(map(is_compliant, everything)),
+        "email.campaigns_rejected": everything.counts()["rejected"],
+    }
+    count_records(job, everything, "campaigns", counts)
 
 
 async def _compare(job: Job, mailchimp: Integration, work: Sequence[Entry]) -> None:
@@ -65,10 +63,10 @@ async def _compare(job: Job, mailchimp: Integration, work: Sequence[Entry]) -> N
             _refuse(entry, "unknown_template", "template", entry.data["template"], "template", templates)
         elif not audience["stats"]["member_count"]:
             problem = "nobody in this audience is subscribed, so nobody has consented to be mailed"
-            _reject(entry, "no_consent", f"list_name: {entry.data['list_name']!r}: {problem}")
+            entry.reject("no_consent", "list_name", f"{entry.data['list_name']!r}: {problem}")
         elif not audience["campaign_defaults"]["from_name"] or not audience["campaign_defaults"]["from_email"]:
             problem = "the audience has no default sender; set one in Mailchimp"
-            _reject(entry, "sender_missing", f"list_name: {entry.data['list_name']!r}: {problem}")
+            entry.reject("sender_missing", "list_name", f"{entry.data['list_name']!r}: {problem}")
         elif await _is_in_time(job, mailchimp, entry, audience["id"]):
             sender = audience["campaign_defaults"]
             entry.data |= {
@@ -101,17 +99,13 @@ async def _is_in_time(job: Job, mailchimp: Integration, entry: Entry, list_id: s
             entry.settle(Disposition.SKIPPED, "an earlier run has scheduled it", rule="already_done")
             return False
     problem = f"{entry.data['send_time']} is in the past (it is {now:%Y-%m-%dT%H:%MZ}); nothing was created"
-    _reject(entry, "send_time_past", f"send_time: {problem}")
+    entry.reject("send_time_past", "send_time", problem)
     return False
 
 
 def _refuse(entry: Entry, rule: str, field: str, name: str, kind: str, known: dict[str, Any]) -> None:
     there = ", ".join(sorted(known)[:NAMES_SHOWN]) or "none"
-    _reject(entry, rule, f"{field}: there is no {kind} {name!r}; there are: {there}")
-
-
-def _reject(entry: Entry, rule: str, problem: str) -> None:
-    entry.settle(Disposition.REJECTED, f"{entry.place}: {problem}", rule=rule)
+    entry.reject(rule, field, f"there is no {kind} {name!r}; there are: {there}")
 
 
 def is_compliant(entry: Entry) -> bool:

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from newfuse import Disposition, Entry
-from tools.email_address import normalize_email
-from tools.outcome import OPEN
-from tools.phone_number import normalize_phone
-from tools.records import InputRecord, read, reject
+from newfuse import Disposition, Entry, InputRecord
+from newfuse.records import OPEN, read
+from newfuse.records.email_address import normalize_email
+from newfuse.records.phone_number import normalize_phone
 
 # https://developers.hubspot.com/docs/guides/api/crm/properties: a text property holds 65,536 characters.
 Text = Annotated[str, StringConstraints(max_length=65_536)]
@@ -47,7 +46,7 @@ class ContactFields(InputRecord):
     lifecyclestage: Text | None = None
 
 
-class ContactRecord(ContactFields):
+class ContactRecord(ContactFields, dataset="customers"):
     """One record of `customers`: an id where the CRM knows the contact, and its fields, below `data` or beside it."""
 
     id: Annotated[int, Field(ge=1)] | CrmId | None = None
@@ -74,18 +73,18 @@ def check(entry: Entry, extra: Counter[str]) -> str | None:
             return None
     assert fields is not None
     if not fields.email:
-        reject(entry, "email_missing", "email", "is needed to tell which contact is meant")
+        entry.reject("email_missing", "email", "is needed to tell which contact is meant")
         return None
     address = normalize_email(fields.email)
     if address is None:
-        reject(entry, "invalid_email", "email", f"{fields.email[:80]!r} is not an e-mail address")
+        entry.reject("invalid_email", "email", f"{fields.email[:80]!r} is not an e-mail address")
         return None
     stage = fields.lifecyclestage or fields.lifecycle_stage or ""
     if stage not in STAGES:
         stage = re.sub(r"[\s_-]", "", stage).lower()
     if stage and stage not in STAGES:
         problem = f"{stage[:40]!r} is none of {', '.join(sorted(STAGES))}"
-        reject(entry, "invalid_lifecycle_stage", "lifecycle_stage", problem)
+        entry.reject("invalid_lifecycle_stage", "lifecycle_stage", problem)
         return None
     phone = normalize_phone(fields.phone) if fields.phone else None
     found = {
@@ -107,6 +106,11 @@ def check(entry: Entry, extra: Counter[str]) -> str | None:
 def properties(entry: Entry) -> dict[str, str]:
     """Return what the CRM is sent of a checked contact."""
     return {name: entry.data[name] for name in PROPERTIES if name in entry.data}
+
+
+def change(entry: Entry) -> dict[str, Any]:
+    """Return what the CRM is sent of a checked contact that it knows by its id."""
+    return {"id": entry.data["id"], "properties": properties(entry)}
 
 
 def merge_duplicates(entries: Sequence[Entry]) -> list[str]:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from newfuse import Dataset, Disposition, Entry, Job, NewFuseError, Tool, ToolResult, tool
+from newfuse import Dataset, Disposition, Entry, Job, Tool, ToolResult, answer, tool
+from newfuse.records import (
+    OPEN,
+    WRITTEN,
+    batches,
+    count_records,
+    derive,
+    effects_source,
+    read_each,
+    require_taken,
+    take,
+    take_in,
+    whole,
+)
+from newfuse.records.email_address import normalize_email
+from newfuse.records.phone_number import normalize_phone
 from tools import contacts
-from tools.connection import connect
-from tools.contact_sync import BATCHES_AT_ONCE, ContactSync, batches
-from tools.email_address import normalize_email
-from tools.flow import Gate, Tally, each
-from tools.outcome import OPEN, WRITTEN, answer
-from tools.phone_number import normalize_phone
-from tools.records import note_extra, quality, require_taken, take, unread, whole
+from tools.contact_sync import BATCHES_AT_ONCE, READ_AT_ONCE, UPDATE, UPSERT, sync
 
 ROOT = "customers"
 CONFLICTS_SHOWN = 20
@@ -91,17 +99,10 @@ async def sync_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
     await _check(job, records)
     _merge(job, records)
     work = [entry for entry in records if entry.reference and entry.disposition in OPEN]
-    gate = Gate()
-    try:
-        if work:
-            hubspot = await connect(job, "hubspot", work)
-            await ContactSync(job, hubspot, work, gate).run()
-    finally:
-        counts = _count(job, records)
-    if gate.error is not None:
-        raise gate.error
+    down = await sync(job, work)
+    counts = _count(job, records)
     sentence = f"Synchronized: {counts['created']} created, {counts['updated']} updated, {counts['skipped']} skipped."
-    return answer(sentence, {"handle": records.name, **counts}, records.entries)
+    return answer(sentence, {"handle": records.name, **counts}, records.entries, down=down)
 
 
 @tool
@@ -121,9 +122,10 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
     require_taken(job, records, "sync_contacts")
     written = [entry for entry in records if entry.disposition in WRITTEN]
     matched, missing = 0, 0
+    reading = job.reading("hubspot", "batch_read_contacts")
     different: list[dict[str, Any]] = []
     if written:
-        hubspot = await connect(job, "hubspot", ())
+        hubspot = await job.integration("hubspot")
 
         async def compare(batch: list[Entry]) -> None:
             nonlocal matched, missing
@@ -140,18 +142,16 @@ async def read_back_contacts(job: Job, dataset: str = ROOT) -> ToolResult:
                 else:
                     matched += 1
 
-        errors: list[NewFuseError] = []
-        tally = Tally(job, len(written), "reading contacts back")
-        await each(batches(written), _collecting(compare, errors), at_once=BATCHES_AT_ONCE, tally=tally)
-        if errors:
-            raise errors[0]
+        async with reading:
+            await read_each(
+                job, batches(written, READ_AT_ONCE), compare, at_once=BATCHES_AT_ONCE, doing="reading contacts back"
+            )
     mismatched = len(different)
-    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "batch_read_contacts"}
     found = {"read_back": matched + mismatched, "matched": matched, "mismatched": mismatched, "missing": missing}
     for name, count in found.items():
-        job.fact(f"crm.contacts_{name}", count if written else None, "contacts", **source)
-    in_step = bool(written) and not mismatched and not missing
-    job.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "", **source)
+        reading.fact(f"crm.contacts_{name}", count, "contacts")
+    in_step = reading.made() and not mismatched and not missing
+    reading.fact("crm.last_sync_at", job.now().isoformat() if in_step else None, "")
     evidence = "no contact was written, so there is none to read back"
     if written:
         evidence = f"{matched} of {len(written)} contacts read back as written"
@@ -184,8 +184,9 @@ async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1
     Raises:
         VendorError: HubSpot could not be reached.
     """
-    hubspot = await connect(job, "hubspot", ())
-    rows = await hubspot.execute("list_contacts", {"limit": limit, "properties": list(contacts.PROPERTIES)})
+    hubspot = await job.integration("hubspot")
+    async with job.reading("hubspot", "list_contacts") as reading:
+        rows = await hubspot.execute("list_contacts", {"limit": limit, "properties": list(contacts.PROPERTIES)})
     complete = len(rows) < limit
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     without_address = bad_phones = invalid = 0
@@ -205,67 +206,62 @@ async def review_crm(job: Job, limit: Annotated[int, Field(ge=1, le=10_000)] = 1
             groups[("phone", digits)].add(row["id"])
     alike = {frozenset(ids) for ids in groups.values() if len(ids) > 1}
     in_groups = len(frozenset().union(*alike)) if alike else 0
-    source: dict[str, Any] = {"kind": "vendor", "integration": "hubspot", "action": "list_contacts"}
-    job.fact("crm.review_contacts", len(rows), "contacts", complete=complete, **source)
-    job.fact("crm.review_complete", complete, "yes or no", **source)
-    job.fact("crm.review_without_address", without_address, "contacts", **source)
-    job.fact("crm.review_bad_phones", bad_phones, "contacts", **source)
-    job.fact("crm.review_invalid", invalid, "contacts", **source)
-    job.fact("crm.review_likely_duplicates", in_groups, "contacts", **source)
+    counts = {
+        "contacts": len(rows),
+        "invalid": invalid,
+        "without_address": without_address,
+        "bad_phones": bad_phones,
+        "likely_duplicates": in_groups,
+    }
+    for what, count in counts.items():
+        reading.fact(f"crm.review_{what}", count, "contacts")
+    reading.fact("crm.review_complete", complete, "yes or no")
     if not complete:
         job.note(f"The review of the CRM stopped at its limit of {limit} contacts; there are more.")
     groups_shown = [{"ids": ", ".join(sorted(ids))} for ids in sorted(alike, key=sorted)[:CONFLICTS_SHOWN]]
     if groups_shown:
         job.table("Contacts in the CRM that look like duplicates", groups_shown)
-    data = {
-        "contacts": len(rows),
-        "complete": complete,
-        "invalid": invalid,
-        "without_address": without_address,
-        "bad_phones": bad_phones,
-        "likely_duplicates": in_groups,
-        "groups": groups_shown,
-    }
+    data = {**counts, "complete": complete, "groups": groups_shown}
     sentence = f"{len(rows)} contacts in the CRM: {invalid} are not usable, {in_groups} look like duplicates."
     return answer(sentence, data)
 
 
 async def _check(job: Job, records: Dataset) -> int:
     """Validate what was not validated yet, and measure the data's quality; return the number of warnings so far."""
-    extra: Counter[str] = Counter()
-    warned = 0
-    async for entry in unread(job, records, "validating contacts"):
-        warning = contacts.check(entry, extra)
-        if warning is not None:
-            warned += 1
-            if warned <= CONFLICTS_SHOWN:
-                job.note(warning + ".")
-    note_extra(job, ROOT, extra)
+    warnings = await take_in(job, records, ROOT, contacts.check, "validating contacts")
+    for warning in warnings[:CONFLICTS_SHOWN]:
+        job.note(f"{warning}.")
     _count_records(job, records)
-    everything = whole(job, records)
-    known = job.run.facts.get("crm.phones_dropped", job.task)
-    dropped = warned + (known.value if known is not None else 0)
-    job.fact("crm.phones_dropped", dropped, "records", kind="dataset", dataset=everything.name)
-    return int(dropped)
+    dropped = len(warnings) + int(job.measured("crm.phones_dropped") or 0)
+    count_records(job, whole(job, records), "records", {"crm.phones_dropped": dropped})
+    return dropped
 
 
 def _count_records(job: Job, records: Dataset) -> None:
     """Count the records by whether they are fit; counted again after every write, which may find one unfit."""
     everything = whole(job, records)
     rejected = everything.counts()["rejected"]
-    source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
-    job.fact("crm.records", len(everything), "records", **source)
-    job.fact("crm.records_valid", everything.looked_at() - rejected, "records", **source)
-    job.fact("crm.records_invalid", rejected, "records", **source)
-    about = {**source, "kind": "derived", "formula": "records_valid of all that were looked at"}
-    job.fact("crm.data_quality", quality(everything), "%", **about)
+    counts = {
+        "crm.records": len(everything),
+        "crm.records_valid": everything.looked_at() - rejected,
+        "crm.records_invalid": rejected,
+    }
+    count_records(job, everything, "records", counts)
+    derive(
+        job,
+        "crm.data_quality",
+        "%",
+        "100 * valid / (valid + invalid)",
+        inputs={"valid": "crm.records_valid", "invalid": "crm.records_invalid"},
+        says="records_valid of all that were looked at",
+    )
 
 
 def _merge(job: Job, records: Dataset) -> list[str]:
     conflicts = contacts.merge_duplicates(records.entries)
     everything = whole(job, records)
     duplicates = sum(entry.disposition is Disposition.DUPLICATE for entry in everything)
-    job.fact("crm.duplicates", duplicates, "records", kind="dataset", dataset=everything.name)
+    count_records(job, everything, "records", {"crm.duplicates": duplicates})
     for conflict in conflicts[:CONFLICTS_SHOWN]:
         job.note(conflict + ".")
     return conflicts
@@ -279,49 +275,28 @@ def _count(job: Job, records: Dataset) -> dict[str, int]:
     """Count what became of the contacts, and record it as facts of the whole dataset."""
     _count_records(job, records)
     everything = whole(job, records)
-    changes = Counter(
-        entry.data.get("crm_change")
-        for entry in everything
-        if entry.reference and entry.disposition is Disposition.CONFIRMED
-    )
+    confirmed = [entry for entry in everything if entry.disposition is Disposition.CONFIRMED]
+    changes = Counter(UPSERT.value(entry) for entry in confirmed)
     states = everything.counts()
-    counts = {
-        "created": changes["created"],
-        "updated": changes["updated"],
+    made = {"created": changes["created"], "updated": changes["updated"]}
+    if changes["written"]:
+        made["created_or_updated"] = changes["written"]  # HubSpot did not say which
+    became = {
         "skipped": states["skipped"],
         "duplicates": states["duplicate"],
         "rejected": states["rejected"],
         "failed": states["failed"],
         "unknown": states["unknown"],
     }
-    if changes["written"]:
-        counts["created_or_updated"] = changes["written"]  # HubSpot did not say which
-    for name, count in counts.items():
-        effects = name in {"created", "updated", "created_or_updated"}
-        source: dict[str, Any] = {"kind": "dataset", "dataset": everything.name}
-        if effects:
-            source = {"kind": "effects", "integration": "hubspot", "action": "upsert_contacts, update_contacts"}
-        job.fact(f"crm.contacts_{name}", count, "contacts", **source)
-    return counts
+    for name, count in made.items():
+        job.fact(f"crm.contacts_{name}", count, "contacts", **effects_source("hubspot", UPSERT.action, UPDATE.action))
+    count_records(job, everything, "contacts", {f"crm.contacts_{name}": count for name, count in became.items()})
+    return made | became
 
 
 def _same(name: str, sent: str, found: str | None) -> bool:
     held = (found or "").strip()
     return held.lower() == sent.lower() if name == "email" else held == sent.strip()
-
-
-def _collecting(work: Callable[[list[Entry]], Any], errors: list[NewFuseError]) -> Callable[[list[Entry]], Any]:
-    """Return `work` such that its first failure stops the rest and is kept, instead of tearing down its siblings."""
-
-    async def attempt(batch: list[Entry]) -> None:
-        if errors:
-            return
-        try:
-            await work(batch)
-        except NewFuseError as exc:
-            errors.append(exc)
-
-    return attempt
 
 
 TOOLS: list[Tool] = [validate_contacts, deduplicate_contacts, sync_contacts, read_back_contacts, review_crm]

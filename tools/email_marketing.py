@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from newfuse import Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
-from tools import campaign_records as campaigns
-from tools import steps
-from tools.compliance import LISTED, NAMES_SHOWN, comply, count_campaigns, is_compliant
-from tools.connection import connect
-from tools.drafts import each_campaign, find_or_create_segment, is_prepared, keep_segment, prepare
-from tools.flow import Gate, Tally
-from tools.outcome import NOT_SENT, OPEN, answer, disposition_of, fail, failure_of, hold_back, percent
-from tools.records import require_taken, take
+from newfuse import Entry, Integration, Job, Tool, ToolResult, answer, each_record, tool
+from newfuse.records import OPEN, Reading, count_records, derive, read_each, require_taken, take
+from tools.compliance import CREATE, LISTED, NAMES_SHOWN, comply, count_campaigns, is_compliant
+from tools.drafts import LINK, SCHEDULE, Segments, automations, is_prepared, prepare, schedule
 
 ROOT = "email_campaigns"
-DRAFT = frozenset({"save", "paused"})
+PERFORMANCE = {
+    "emails_sent": "e-mails",
+    "unique_opens": "people",
+    "unique_clicks": "people",
+    "bounces": "e-mails",
+    "unsubscribed": "e-mails",
+    "abuse_reports": "e-mails",
+}
+"""What a campaign's report tells, and its unit."""
 
 
 @tool
@@ -29,8 +32,9 @@ async def review_audiences(job: Job) -> ToolResult:
     Raises:
         VendorError: Mailchimp could not be reached.
     """
-    mailchimp = await connect(job, "mailchimp", ())
-    audiences = await mailchimp.execute("list_audiences", {"limit": LISTED})
+    mailchimp = await job.integration("mailchimp")
+    async with job.reading("mailchimp", "list_audiences") as reading:
+        audiences = await mailchimp.execute("list_audiences", {"limit": LISTED})
     rows = [
         {
             "audience": audience["name"],
@@ -41,10 +45,9 @@ async def review_audiences(job: Job) -> ToolResult:
         }
         for audience in audiences
     ]
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "list_audiences"}
-    job.fact("email.audiences", len(rows), "audiences", **source)
+    reading.fact("email.audiences", len(rows), "audiences")
     for status in ("subscribed", "unsubscribed", "cleaned"):
-        job.fact(f"email.members_{status}", sum(row[status] for row in rows), "members", **source)
+        reading.fact(f"email.members_{status}", sum(row[status] for row in rows), "members")
     job.table("Audiences", rows[:NAMES_SHOWN])
     subscribed = sum(row["subscribed"] for row in rows)
     data = {"audiences": len(rows), "subscribed": subscribed, "first": rows[:NAMES_SHOWN]}
@@ -68,7 +71,7 @@ async def check_compliance(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Mailchimp could not be reached; the campaigns are failed by name.
     """
     records = take(job, dataset, ROOT)
-    await comply(job, records)
+    down = await comply(job, records)
     compliant = job.derive(records, "compliant", [entry for entry in records if is_compliant(entry)])
     counts = records.counts()
     data = {
@@ -79,7 +82,7 @@ async def check_compliance(job: Job, dataset: str = ROOT) -> ToolResult:
         "skipped": counts["skipped"],
     }
     sentence = f"{len(compliant)} of {len(records)} campaigns comply; {counts['rejected']} were rejected."
-    return answer(sentence, data, records.entries)
+    return answer(sentence, data, records.entries, down=down)
 
 
 @tool
@@ -96,46 +99,28 @@ async def create_segments(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Mailchimp could not be reached; the campaigns are failed by name.
     """
     records = take(job, dataset, ROOT)
-    await comply(job, records)
-    audiences: dict[str, list[Entry]] = {}
-    for entry in records:
-        if is_compliant(entry) and entry.disposition in OPEN:
-            audiences.setdefault(entry.data["list_id"], []).append(entry)
-    gate = Gate()
-    rows: list[dict[str, Any]] = []
-    created = 0
-    if audiences:
-        mailchimp = await connect(job, "mailchimp", [entry for entries in audiences.values() for entry in entries])
-        for list_id, entries in audiences.items():
-            if gate.closed and gate.error is not None:
-                for entry in entries:
-                    hold_back(entry, gate.error)
-                continue
-            try:
-                segment, key = await find_or_create_segment(job, mailchimp, list_id, entries[0].data["list_name"])
-            except NewFuseError as exc:
-                in_doubt = disposition_of(exc) is Disposition.UNKNOWN
-                note = gate.insist if in_doubt else gate.note
-                note(exc)
-                said = "may or may not have been made" if in_doubt else "could not be made"
-                for entry in entries:
-                    fail(entry, exc, prefix=f"{NOT_SENT}its segment {said}: ", sent=False)
-                continue
-            created += key is not None
-            for entry in entries:
-                keep_segment(entry, segment, key)
-            rows.append({"segment": segment["name"], "members": segment["member_count"], "new": key is not None})
-    known = job.run.facts.get("email.segments_created", job.task)
-    total = created + (known.value if known is not None else 0)
-    job.fact("email.segments_created", total, "segments", **_effects("create_segment"))
+    down = await comply(job, records)
+    segments = Segments(job)
+    found: dict[str, Any] = {}
+
+    async def ensure(mailchimp: Integration, entry: Entry) -> None:
+        found[entry.data["list_id"]] = await segments.of(mailchimp, entry)
+
+    async with job.reading("mailchimp", "list_segments") as reading:
+        if down is None:
+            work = [entry for entry in records if is_compliant(entry) and entry.disposition in OPEN]
+            down = await each_record(job, CREATE, work, ensure, doing="campaigns to find segments for")
+    created = {segment["id"] for segment in segments.ensured.made.values()}
+    rows = [
+        {"segment": segment["name"], "members": segment["member_count"], "new": segment["id"] in created}
+        for segment in found.values()
+    ]
+    segments.ensured.measure("mailchimp", "email.segments_created", "segments")
     if rows:
-        source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "list_segments"}
-        job.fact("email.segment_members", sum(row["members"] for row in rows), "members", **source)
+        reading.fact("email.segment_members", sum(row["members"] for row in rows), "members")
         job.table("Segments", rows[:NAMES_SHOWN])
-    if gate.error is not None:
-        raise gate.error
-    data = {"handle": records.name, "segments": len(rows), "created": created, "first": rows[:NAMES_SHOWN]}
-    return answer(f"{len(rows)} segments, {created} of them new.", data, records.entries)
+    data = {"handle": records.name, "segments": len(rows), "created": len(created), "first": rows[:NAMES_SHOWN]}
+    return answer(f"{len(rows)} segments, {len(created)} of them new.", data, records.entries, down=down)
 
 
 @tool
@@ -155,40 +140,29 @@ async def prepare_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
         VendorError: Mailchimp could not be reached; what was not created is failed by name.
     """
     records = take(job, dataset, ROOT)
-    await comply(job, records)
+    down = await comply(job, records)
     compliant = [entry for entry in records if is_compliant(entry)]
     work = [entry for entry in compliant if entry.disposition in OPEN or not is_prepared(entry)]
-    automations: list[dict[str, Any]] = []
-    try:
-        if work:
-            automations = await prepare(job, work)
-    finally:
-        prepared = [entry for entry in compliant if is_prepared(entry)]
-        done = Counter(steps.status(entry, "create") for entry in compliant)
-        linked = sum(bool(entry.data.get("unsubscribe_link")) for entry in compliant)
-        job.fact("email.campaigns_created", done["confirmed"], "campaigns", **_effects("create_campaign"))
-        job.fact("email.campaigns_skipped", done["skipped"], "campaigns", **_effects("create_campaign"))
-        source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_campaign_content"}
-        read = [entry for entry in prepared if "unsubscribe_link" in entry.data]
-        job.fact("email.campaigns_with_unsubscribe_link", linked if read else None, "campaigns", **source)
-        unread = len(prepared) - len(read)
-        evidence = f"{linked} of {len(prepared)} prepared campaigns hold an unsubscribe link"
-        evidence += f"; {unread} could not be read" if unread else ""
-        lacking = linked < len(read)
-        passed = False if lacking else (None if unread or not read else True)
-        job.check("Unsubscribe link in every campaign", passed, evidence)
-        count_campaigns(job, records)
+    async with job.reading("mailchimp", LINK.action) as reading:
+        if down is None:
+            down = await prepare(job, work)
+    prepared = [entry for entry in compliant if is_prepared(entry)]
+    done = CREATE.tally(compliant)
+    job.fact("email.campaigns_created", done.confirmed, "campaigns", **CREATE.source, state="confirmed")
+    job.fact("email.campaigns_skipped", done.skipped, "campaigns", **CREATE.source)
+    linked = _check_links(job, reading, prepared)
+    count_campaigns(job, records)
+    triggered = [entry for entry in work if entry.data["automation_trigger"] is not None]
     data = {
         "handle": records.name,
-        "created": done["confirmed"],
-        "skipped": done["skipped"],
+        "created": done.confirmed,
+        "skipped": done.skipped,
         "prepared": len(prepared),
         "with_unsubscribe_link": linked,
-        "automations": automations,
+        "automations": await automations(job, triggered) if down is None else [],
     }
-    created, skipped = done["confirmed"], done["skipped"]
-    sentence = f"{created} campaigns created as drafts, {skipped} by an earlier run; nothing was mailed."
-    return answer(sentence, data, records.entries)
+    sentence = f"{done.confirmed} campaigns created as drafts, {done.skipped} by an earlier run; nothing was mailed."
+    return answer(sentence, data, records.entries, down=down)
 
 
 @tool
@@ -214,47 +188,20 @@ async def schedule_campaigns(job: Job, dataset: str = ROOT) -> ToolResult:
     for entry in drafts:
         job.note(f"{entry.place}: names no time to send, so it stays a draft until a person sends it.")
 
-    async def schedule(mailchimp: Integration, entry: Entry) -> NewFuseError | None:
-        moment = campaigns.read_time(entry.data["send_time"])
-        assert moment is not None
-        at = campaigns.next_quarter_hour(moment)
-        if at != moment:
-            job.note(f"{entry.place}: moved to {at:%H:%M} UTC: Mailchimp sends on quarter hours only.")
-        asked = {"campaign_id": entry.data["campaign_id"]}
-        campaign = await mailchimp.execute("get_campaign", asked)
-        if campaign["status"] in DRAFT:
-            checklist = await mailchimp.execute("get_send_checklist", asked)
-            if not checklist["is_ready"]:
-                errors = [item for item in checklist["items"] if item["type"] == "error"]
-                wrong = "; ".join(f"{item['heading']}: {item['details']}" for item in errors)
-                steps.refuse(entry, "schedule", "not_ready", wrong or "it is not ready", Disposition.FAILED)
-                return None
-        performed = await mailchimp.perform(
-            "schedule_campaign",
-            {**asked, "schedule_time": at.isoformat()},
-            reference=job.reference(entry.reference),
-        )
-        steps.note(entry, "schedule", performed)
-        return failure_of(performed)
-
-    work = [entry for entry in timed if not steps.is_done(entry, "schedule")]
-    try:
-        await each_campaign(job, "schedule", work, schedule)
-    finally:
-        done = Counter(steps.status(entry, "schedule") for entry in timed)
-        job.fact("email.campaigns_scheduled", done["confirmed"], "campaigns", **_effects("schedule_campaign"))
-        job.fact("email.campaigns_left_as_drafts", len(drafts), "campaigns", kind="dataset", dataset=records.name)
-        count_campaigns(job, records)
+    down = await schedule(job, timed)
+    done = SCHEDULE.tally(timed)
+    job.fact("email.campaigns_scheduled", done.confirmed, "campaigns", **SCHEDULE.source, state="confirmed")
+    count_records(job, records, "campaigns", {"email.campaigns_left_as_drafts": len(drafts)})
+    count_campaigns(job, records)
     data = {
         "handle": records.name,
-        "scheduled": done["confirmed"],
-        "skipped": done["skipped"],
+        "scheduled": done.confirmed,
+        "skipped": done.skipped,
         "drafts": len(drafts),
-        "failed": done["failed"] + done["unknown"],
+        "failed": done.failed + done.unknown,
     }
-    scheduled, skipped = done["confirmed"], done["skipped"]
-    sentence = f"{scheduled} campaigns scheduled, {skipped} by an earlier run; {len(drafts)} stay drafts."
-    return answer(sentence, data, records.entries)
+    sentence = f"{done.confirmed} campaigns scheduled, {done.skipped} by an earlier run; {len(drafts)} stay drafts."
+    return answer(sentence, data, records.entries, down=down)
 
 
 @tool
@@ -275,33 +222,38 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
     ids = [entry.data["campaign_id"] for entry in records if entry.reference and entry.data.get("campaign_id")]
     statuses: Counter[str] = Counter()
     sums: Counter[str] = Counter()
+    reading = job.reading("mailchimp", "get_campaign", "get_report")
+
+    async def read(id_: str) -> None:
+        campaign = await mailchimp.execute("get_campaign", {"campaign_id": id_})
+        statuses[campaign["status"]] += 1
+        if campaign["status"] == "sent":
+            report = await mailchimp.execute("get_report", {"campaign_id": id_})
+            bounces = report["bounces"]
+            sums["emails_sent"] += report["emails_sent"]
+            sums["unique_opens"] += report["opens"]["unique_opens"]
+            sums["unique_clicks"] += report["clicks"]["unique_clicks"]
+            sums["bounces"] += bounces["hard_bounces"] + bounces["soft_bounces"] + bounces["syntax_errors"]
+            sums["unsubscribed"] += report["unsubscribed"]
+            sums["abuse_reports"] += report["abuse_reports"]
+
     if ids:
-        mailchimp = await connect(job, "mailchimp", ())
-        tally = Tally(job, len(ids), "reading campaigns")
-        for id_ in ids:
-            campaign = await mailchimp.execute("get_campaign", {"campaign_id": id_})
-            statuses[campaign["status"]] += 1
-            if campaign["status"] == "sent":
-                report = await mailchimp.execute("get_report", {"campaign_id": id_})
-                bounces = report["bounces"]
-                sums += Counter(
-                    emails_sent=report["emails_sent"],
-                    unique_opens=report["opens"]["unique_opens"],
-                    unique_clicks=report["clicks"]["unique_clicks"],
-                    bounces=bounces["hard_bounces"] + bounces["soft_bounces"] + bounces["syntax_errors"],
-                    unsubscribed=report["unsubscribed"],
-                    abuse_reports=report["abuse_reports"],
-                )
-            tally.add()
+        mailchimp = await job.integration("mailchimp")
+        async with reading:
+            await read_each(job, ids, read, at_once=CREATE.at_once, doing="reading campaigns")
     sent = statuses["sent"]
-    source: dict[str, Any] = {"kind": "vendor", "integration": "mailchimp", "action": "get_report"}
-    job.fact("email.campaigns_sent", sent if ids else None, "campaigns", **{**source, "action": "get_campaign"})
-    measured: dict[str, int | None] = {}
-    for name in ("emails_sent", "unique_opens", "unique_clicks", "bounces", "unsubscribed", "abuse_reports"):
-        measured[name] = sums[name] if sent else None
-        job.fact(f"email.{name}", measured[name], "people" if "unique" in name else "e-mails", **source)
-    delivered = sums["emails_sent"] - sums["bounces"]
-    job.fact("email.deliverability", percent(delivered, sums["emails_sent"]), "%", **{**source, "kind": "derived"})
+    reading.fact("email.campaigns_sent", sent, "campaigns")
+    measured = {
+        name: reading.fact(f"email.{name}", sums[name], unit, by="get_report") for name, unit in PERFORMANCE.items()
+    }
+    derive(
+        job,
+        "email.deliverability",
+        "%",
+        "100 * (sent - bounced) / sent",
+        inputs={"sent": "email.emails_sent", "bounced": "email.bounces"},
+        says="e-mails that did not bounce, of all sent",
+    )
     if not ids:
         job.note("There is no campaign to read the performance of.")
     elif not sent:
@@ -310,8 +262,20 @@ async def track_performance(job: Job, dataset: str = ROOT) -> ToolResult:
     return answer(f"{sent} of {len(ids)} campaigns have been sent.", data)
 
 
-def _effects(action: str) -> dict[str, Any]:
-    return {"kind": "effects", "integration": "mailchimp", "action": action}
+def _check_links(job: Job, reading: Reading, prepared: list[Entry]) -> int:
+    """Check that the drafts hold unsubscribe links, as far as they were read; return how many do."""
+    read = [entry for entry in prepared if "unsubscribe_link" in entry.data]
+    linked = sum(bool(entry.data["unsubscribe_link"]) for entry in read)
+    unread = len(prepared) - len(read)
+    if reading.made() or not read:  # else all of them were read by an earlier call, whose fact stands
+        reading.fact("email.campaigns_with_unsubscribe_link", linked if read else None, "campaigns")
+    evidence = f"{linked} of {len(prepared)} prepared campaigns hold an unsubscribe link"
+    evidence += f"; {unread} could not be read" if unread else ""
+    passed: bool | None = linked == len(read)
+    if passed and (unread or not read):
+        passed = None
+    job.check("Unsubscribe link in every campaign", passed, evidence)
+    return linked
 
 
 TOOLS: list[Tool] = [

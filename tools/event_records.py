@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from newfuse import Disposition, Entry
-from tools.records import InputRecord, Whole, digest, read, reject
+from newfuse import Disposition, Entry, InputRecord
+from newfuse.records import Whole, digest, read
 
 # https://developers.google.com/analytics/devguides/collection/protocol/ga4/sending-events#limitations
 NAME_LENGTH = 40
@@ -32,15 +32,13 @@ RESERVED_EVENTS = frozenset(
         *("notification_send", "os_update", "screen_view", "session_start", "user_engagement"),
     }
 )
-OWN_RULES = frozenset({"not_an_object", "invalid_field", "invalid_name", "reserved_name", "personal_data"})
-"""Rules by which an event is refused here, before Google has seen it."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=VALUE_LENGTH)]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-class EventRecord(InputRecord):
+class EventRecord(InputRecord, dataset="analytics_events"):
     """One record of `analytics_events`."""
 
     event_category: Text
@@ -66,10 +64,10 @@ def check(entry: Entry, extra: Counter[str]) -> None:
     if len(name) > NAME_LENGTH or not _NAME.fullmatch(name):
         limits = f"Google takes {NAME_LENGTH} letters, digits and underscores, a letter first"
         problem = f"makes the name {name[:80]!r}: {limits}"
-        reject(entry, "invalid_name", "event_category, event_action", problem)
+        entry.reject("invalid_name", "event_category, event_action", problem)
         return
     if name in RESERVED_EVENTS or name.startswith(RESERVED_PREFIXES):
-        reject(entry, "reserved_name", "event_category, event_action", f"{name!r} is reserved by Google")
+        entry.reject("reserved_name", "event_category, event_action", f"{name!r} is reserved by Google")
         return
     params: dict[str, Any] = {"event_category": record.event_category, "event_action": record.event_action}
     if record.event_label is not None:
@@ -77,10 +75,10 @@ def check(entry: Entry, extra: Counter[str]) -> None:
     for key, value in (record.custom_dimensions or {}).items():
         own = snake(key)
         if not _NAME.fullmatch(own) or len(own) > NAME_LENGTH or own.startswith(RESERVED_PREFIXES):
-            reject(entry, "invalid_name", f"custom_dimensions.{key[:NAME_LENGTH]}", "is no name that Google takes")
+            entry.reject("invalid_name", f"custom_dimensions.{key[:NAME_LENGTH]}", "is no name that Google takes")
             return
         if own in params or own in OWN_PARAMS:
-            reject(entry, "invalid_name", f"custom_dimensions.{key[:NAME_LENGTH]}", f"there is another {own!r}")
+            entry.reject("invalid_name", f"custom_dimensions.{key[:NAME_LENGTH]}", f"there is another {own!r}")
             return
         params[own] = value
     if record.value is not None:
@@ -88,12 +86,12 @@ def check(entry: Entry, extra: Counter[str]) -> None:
     if record.currency is not None:
         params["currency"] = record.currency.upper()
     if len(params) > MOST_PARAMS:
-        reject(entry, "invalid_field", "custom_dimensions", f"{len(params)} parameters; Google takes {MOST_PARAMS}")
+        entry.reject("invalid_field", "custom_dimensions", f"{len(params)} parameters; Google takes {MOST_PARAMS}")
         return
     for key, value in params.items():
         if isinstance(value, str) and _ADDRESS.search(value):
             # support.google.com/analytics/answer/6366371: no personally identifiable information
-            reject(entry, "personal_data", key, "holds an e-mail address, which must never be sent to Google Analytics")
+            entry.reject("personal_data", key, "holds an e-mail address, which must never be sent to Google Analytics")
             return
     event = {"name": name, "params": params}
     client_id = record.client_id or pseudonym()
@@ -105,6 +103,19 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         "named": record.reference is not None,
     }
     entry.reference = record.reference or f"contents:{entry.data['digest']}"
+
+
+def asked(entry: Entry) -> tuple[str, dict[str, Any]]:
+    """Return the action that sends an event, and its arguments."""
+    event, client_id = entry.data["event"], entry.data["client_id"]
+    if not entry.data["conversion"]:
+        return "send_events", {"client_id": client_id, "events": [event]}
+    params = dict(event["params"])
+    own = {name: params.pop(name) for name in ("value", "currency") if name in params}
+    return "send_conversions", {
+        "client_id": client_id,
+        "conversions": [{"name": event["name"], "params": params, **own}],
+    }
 
 
 def number_twins(entries: Iterable[Entry]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from newfuse import InvalidArguments, Job, Tool, ToolResult, tool
-from tools.outcome import answer
+from newfuse import InvalidArguments, Job, Tool, ToolResult, answer, tool
 
 FOLDER = "files"  # of the run's folder: beside the reports, so that no file of an agent stands among them
 FILE_LIMIT = 1_000_000  # bytes of one file: notes and small tables, not data

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from newfuse import Disposition, Entry, Job, NewFuseError, Tool, ToolResult, tool
-from tools.contact_sync import BATCH
-from tools.outcome import WRITTEN, answer, percent
+from newfuse import Disposition, Entry, Job, NewFuseError, Tool, ToolResult, answer, tool
+from newfuse.records import WRITTEN, batches, percent
 
 PLACES_SHOWN = 10
+LOOKED_UP = 100  # contacts of one request: https://developers.hubspot.com/docs/api/crm/contacts
 ACCOUNTED = "Every record is accounted for"
 PAYING = "Paying customers are contacts of the CRM"
 READ_BACKS = {
@@ -104,9 +104,8 @@ async def summarize_outcomes(job: Job) -> ToolResult:
 def _check_accounts(job: Job) -> None:
     """Every record must have become something."""
     states: Counter[str] = Counter()
-    for dataset in map(job.dataset, job.run.datasets.names()):
-        if dataset.derived_from is None:  # the others hold the same records
-            states.update(dataset.counts())
+    for dataset in job.run.datasets.roots():
+        states.update(dataset.counts())
     total = states.total()
     accounted = total - states[Disposition.PENDING.value]
     written = sum(states[disposition.value] for disposition in WRITTEN)
@@ -130,8 +129,8 @@ async def _check_paying_customers(job: Job) -> None:
     try:
         if looked_up:
             hubspot = await job.integration("hubspot")
-            for start in range(0, len(looked_up), BATCH):
-                asked = {"emails": looked_up[start : start + BATCH], "properties": ["email"]}
+            for some in batches(looked_up, LOOKED_UP):
+                asked = {"emails": some, "properties": ["email"]}
                 rows = await hubspot.execute("batch_read_contacts", asked)
                 found |= {str(row["email"]).lower() for row in rows}
     except NewFuseError as exc:

@@ -1,4 +1,4 @@
-"""Payments as they come in: what a fit one is, which two are ambiguous, and how far each has come."""
+"""Payments: what a fit one is, which two are ambiguous, what Stripe is asked for one, and how far each has come."""
 
 from __future__ import annotations
 
@@ -6,13 +6,41 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from newfuse import Disposition, Entry, InvalidArguments, Job
+from newfuse import Disposition, Ensured, Entry, InputRecord, Integration, InvalidArguments, Job, Step
+from newfuse.records import Whole, digest, read, refuse_contradictions, rejects, unfit
+from newfuse.records.email_address import Email
 from newfuse.redact import holds_card_data
-from tools import steps
-from tools.email_address import normalize_email
-from tools.records import InputRecord, Whole, digest, read, refuse_contradictions, reject
+
+_READ = ("get_payment_intent", "payment_intent_id")
+CREATE = Step(
+    name="create",
+    integration="stripe",
+    action="create_payment_intent",
+    counts="payments",
+    doing="payments",
+    read_by=_READ,
+)
+CAPTURE = Step(
+    name="capture",
+    integration="stripe",
+    action="capture_payment",
+    counts="payments",
+    doing="payments to capture",
+    before="held, but not captured: ",
+    read_by=_READ,
+)
+REFUND = Step(
+    name="refund",
+    integration="stripe",
+    action="refund_payment",
+    counts="refunds",
+    doing="payments to refund",
+    before="paid, but not refunded: ",
+    read_by=("get_refund", "refund_id"),
+)
+TEST_METHOD = "pm_card_visa"  # https://docs.stripe.com/testing#cards: succeeds, and exists in test mode only
 
 # Presentment currencies. https://docs.stripe.com/currencies
 _CURRENCIES = """
@@ -32,18 +60,34 @@ MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 PLACES_NAMED = 5
 
 
-class PaymentRecord(InputRecord):
+def _charged(text: str) -> str:
+    if text.lower() not in CURRENCIES:
+        problem = f"{text!r} is no currency that Stripe charges in (three letters of ISO 4217, e.g. usd)"
+        raise unfit("unknown_currency", problem)
+    return text.lower()
+
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$"), AfterValidator(_charged)]
+
+
+class PaymentRecord(InputRecord, dataset="payments"):
     """One record of `payments`; `amount` is in the currency's minor unit, so 2999 is 29.99 USD."""
 
     amount: Annotated[int, Field(ge=1, le=MOST_MINOR)]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")]
-    customer_email: Annotated[str, StringConstraints(max_length=512)]
+    currency: Currency
+    customer_email: Email
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
     metadata: Annotated[dict[MetadataKey, MetadataValue | Whole], Field(max_length=50)] | None = None
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     capture_method: Literal["automatic", "manual"] | None = None
     refund: bool | Annotated[int, Field(ge=1)] | None = None
     payment_method: Annotated[str, StringConstraints(pattern=r"^(pm|card|src|ba)_[A-Za-z0-9_]{1,240}$")] | None = None
+
+    @rejects("refund_exceeds_amount", "refund")
+    def _refund_fits(self) -> str | None:
+        if self.refund is None or isinstance(self.refund, bool) or self.refund <= self.amount:
+            return None
+        return f"{self.refund} is more than the amount of {self.amount}"
 
 
 def check(entry: Entry, extra: Counter[str]) -> None:
@@ -56,36 +100,20 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         # Not even kept in memory: a sample of the record may be shown to a model.
         entry.data = {"removed": "this record held card data"}
         problem = "holds what looks like card data; card numbers must never be sent this way: use a payment method id"
-        reject(entry, "card_data", "", problem)
+        entry.reject("card_data", "", problem)
         return
     record = read(PaymentRecord, entry, extra)
     if record is None:
         return
-    currency = record.currency.lower()
-    if currency not in CURRENCIES:
-        problem = f"{record.currency!r} is no currency that Stripe charges in (three letters of ISO 4217, e.g. usd)"
-        reject(entry, "unknown_currency", "currency", problem)
-        return
-    address = normalize_email(record.customer_email)
-    if address is None:
-        reject(entry, "invalid_email", "customer_email", f"{record.customer_email[:80]!r} is not an e-mail address")
-        return
-    refund = record.refund or None
-    if refund is not None and refund is not True and refund > record.amount:
-        reject(entry, "refund_exceeds_amount", "refund", f"{refund} is more than the amount of {record.amount}")
-        return
     contents: dict[str, Any] = {
-        "amount": record.amount,
-        "currency": currency,
-        "customer_email": address,
-        "description": record.description,
+        **record.model_dump(include={"amount", "currency", "customer_email", "description", "payment_method"}),
         "metadata": {key: str(value) for key, value in (record.metadata or {}).items()},
         "capture_method": record.capture_method or "automatic",
-        "payment_method": record.payment_method,
     }
     entry.reference = record.reference or f"contents:{digest(contents)}"
+    refund = record.refund or None
     own = {"refund": refund, "digest": digest([contents, refund]), "named": record.reference is not None}
-    entry.data = {**contents, **own, "steps": {}}
+    entry.data = {**contents, **own}
 
 
 def refuse_ambiguous(entries: Sequence[Entry]) -> None:
@@ -100,7 +128,7 @@ def refuse_ambiguous(entries: Sequence[Entry]) -> None:
             continue
         earlier = first.setdefault(entry.reference, entry)
         if earlier is not entry and entry.disposition is Disposition.PENDING:
-            reject(entry, "ambiguous", "", f"is identical to {earlier.place}; give each a reference of its own")
+            entry.reject("ambiguous", "", f"is identical to {earlier.place}; give each a reference of its own")
     refuse_contradictions(entries)
 
 
@@ -110,18 +138,49 @@ def require_captured(requested: Iterable[Entry]) -> None:
     Raises:
         InvalidArguments: Says how many, and what to call first.
     """
-    held = sum(
-        entry.data.get("status") == "requires_capture" and steps.status(entry, "capture") is None for entry in requested
-    )
+    held = sum(entry.data.get("status") == "requires_capture" and CAPTURE.of(entry) is None for entry in requested)
     if held:
         problem = f"{held} payments to be refunded are held; call capture_payments first, then this again"
         raise InvalidArguments("dataset", [("dataset", problem)])
 
 
+def customers(job: Job) -> Ensured:
+    """Return the customers of addresses, who are found or created once, however many payments name them."""
+
+    async def find(stripe: Integration, address: str) -> Any:
+        found = await stripe.execute("list_customers", {"email": address})
+        return found[-1] if found else None  # the oldest, so that every run means the same one
+
+    return Ensured(
+        job,
+        "create_customer",
+        find=find,
+        ask=lambda address: {"email": address},
+        failing="its customer could be neither found nor created",
+        in_doubt="its customer may or may not have been created",
+    )
+
+
+def terms(job: Job, entry: Entry, customer: str) -> dict[str, Any]:
+    """Return what Stripe is asked for a payment."""
+    names = ("amount", "currency", "customer_email", "description", "capture_method")
+    asked = {name: entry.data[name] for name in names}
+    asked |= {"customer": customer, "metadata": entry.data["metadata"] or None}
+    method = entry.data["payment_method"] or (TEST_METHOD if job.run.mode == "sandbox" else None)
+    return asked if method is None else {**asked, "payment_method": method, "confirm": True}
+
+
 def keep(entry: Entry, intent: Any) -> None:
     """Keep what the vendor says of a payment."""
-    entry.data["intent"] = intent["id"]
-    entry.data["status"] = intent["status"]
+    entry.data |= {"intent": intent["id"], "status": intent["status"]}
+
+
+def note_what_is_missing(job: Job, entry: Entry) -> None:
+    """Say in the report why a payment that was created has taken no money."""
+    if entry.data["status"] == "requires_payment_method":
+        job.note(f"{entry.place}: created, but no money was taken: the customer has to give a payment method.")
+    elif entry.data["status"] == "requires_action":
+        job.note(f"{entry.place}: no money was taken yet: the customer has to authenticate the payment.")
 
 
 def in_currency(entries: Iterable[Entry]) -> dict[str, list[Entry]]:

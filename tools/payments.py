@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from newfuse import Dataset, Disposition, Entry, Integration, Job, NewFuseError, Tool, ToolResult, tool
+from newfuse import (
+    Dataset,
+    Declined,
+    Disposition,
+    Entry,
+    Integration,
+    Job,
+    Rejected,
+    Tool,
+    ToolResult,
+    answer,
+    tool,
+    write_each,
+)
+from newfuse.records import OPEN, count_records, count_step, derive, require_taken, take, take_in, whole
 from tools import payment_records as payments
-from tools import steps
-from tools.connection import connect
-from tools.flow import Gate, Tally, each
-from tools.outcome import OPEN, answer, failure_of, percent
-from tools.payment_processing import AT_ONCE, Processing
-from tools.read_back import answer_of
+from tools.payment_records import CAPTURE, CREATE, REFUND
 from tools.reconciliation import reconcile
-from tools.records import note_extra, require_taken, take, unread, whole
 
 ROOT = "payments"
 SUCCESS_RATE = "payments that succeeded or are held, of those that were fit to be sent; earlier runs' included"
@@ -58,22 +66,26 @@ async def process_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     """
     records = take(job, dataset, ROOT)
     await _check(job, records)
-    work = [entry for entry in _valid(records) if _to_create(entry)]
-    gate = Gate()
-    try:
-        if work:
-            stripe = await connect(job, "stripe", work)
-            await Processing(job, stripe, gate).run(work)
-    finally:
-        counts = _count(job, records)
-        payments.note_done_before(job, records)
-    if gate.error is not None:
-        raise gate.error
+    customers = payments.customers(job)
+
+    async def ask(stripe: Integration, entry: Entry) -> dict[str, Any]:
+        customer = await customers.of(stripe, entry.data["customer_email"], entry)
+        return payments.terms(job, entry, customer["id"])
+
+    def keep(entry: Entry, intent: Any) -> None:
+        if not CAPTURE.is_done(entry):
+            payments.keep(entry, intent)
+            payments.note_what_is_missing(job, entry)
+
+    down = await write_each(job, CREATE, filter(_to_create, _valid(records)), ask, keep=keep)
+    customers.measure("stripe", "payments.customers_created", "customers")
+    counts = _count(job, records)
+    payments.note_done_before(job, records)
     sentence = (
         f"{counts['succeeded']} payments succeeded, {counts['authorized']} are held, "
         f"{counts['awaiting_customer']} wait for the customer, {counts['declined']} were declined."
     )
-    return answer(sentence, {"handle": records.name, **counts}, records.entries)
+    return answer(sentence, {"handle": records.name, **counts}, records.entries, down=down)
 
 
 @tool
@@ -92,29 +104,14 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     records = take(job, dataset, ROOT)
     require_taken(job, records, "process_payments")
     held = [entry for entry in _paid(records) if entry.data["status"] == "requires_capture"]
-    work = [entry for entry in held if not steps.is_done(entry, "capture")]
-
-    async def capture(stripe: Integration, entry: Entry) -> None:
-        performed = await stripe.perform(
-            "capture_payment", {"payment_intent_id": entry.data["intent"]}, reference=job.reference(entry.reference)
-        )
-        steps.note(entry, "capture", performed)
-        error = failure_of(performed)
-        if error is not None:
-            raise error
-        payments.keep(entry, await answer_of(performed, stripe, "get_payment_intent", "payment_intent_id"))
-
-    try:
-        await _step(job, "capture", work, capture)
-    finally:
-        done = Counter(steps.status(entry, "capture") for entry in _paid(records))
-        source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "capture_payment"}
-        job.fact("payments.captures_confirmed", done["confirmed"], "payments", **source)
-        job.fact("payments.captures_failed", done["failed"] + done["unknown"], "payments", **source)
-        _count(job, records)
-    data = {"handle": records.name, "held": len(held), "captured": done["confirmed"], "skipped": done["skipped"]}
-    sentence = f"{len(held)} payments were held; {done['confirmed']} captured, {done['skipped']} by an earlier run."
-    return answer(sentence, data, records.entries)
+    down = await write_each(
+        job, CAPTURE, held, lambda _, entry: {"payment_intent_id": entry.data["intent"]}, keep=payments.keep
+    )
+    done = count_step(job, CAPTURE, _paid(records), "payments.captures")
+    _count(job, records)
+    data = {"handle": records.name, "held": len(held), "captured": done.confirmed, "skipped": done.skipped}
+    sentence = f"{len(held)} payments were held; {done.confirmed} captured, {done.skipped} by an earlier run."
+    return answer(sentence, data, records.entries, down=down)
 
 
 @tool
@@ -133,39 +130,32 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     records = take(job, dataset, ROOT)
     require_taken(job, records, "process_payments")
     requested = [entry for entry in _valid(records) if entry.data["refund"] is not None]
-    work = [
-        entry for entry in requested if entry.data.get("status") == "succeeded" and not steps.is_done(entry, "refund")
-    ]
     payments.require_captured(requested)
     for entry in requested:
         if entry.data.get("intent") and entry.data["status"] != "succeeded":
             status = entry.data["status"]
             job.note(f"{entry.place}: a refund was asked for, but the payment is {status}: none was given.")
 
-    async def refund(stripe: Integration, entry: Entry) -> None:
-        asked = {"payment_intent_id": entry.data["intent"]}
-        if entry.data["refund"] is not True:
-            asked["amount"] = entry.data["refund"]
-        performed = await stripe.perform("refund_payment", asked, reference=job.reference(entry.reference))
-        steps.note(entry, "refund", performed)
-        error = failure_of(performed)
-        if error is not None:
-            raise error
-        entry.data["refunded"] = (await answer_of(performed, stripe, "get_refund", "refund_id"))["amount"]
+    def ask(_: Integration, entry: Entry) -> dict[str, Any]:
+        amount = {} if entry.data["refund"] is True else {"amount": entry.data["refund"]}
+        return {"payment_intent_id": entry.data["intent"], **amount}
 
-    try:
-        await _step(job, "refund", work, refund)
-    finally:
-        done = Counter(steps.status(entry, "refund") for entry in requested)
-        source: dict[str, Any] = {"kind": "effects", "integration": "stripe", "action": "refund_payment"}
-        job.fact("payments.refunds_requested", len(requested), "refunds", kind="dataset", dataset=records.name)
-        job.fact("payments.refunds_confirmed", done["confirmed"], "refunds", **source)
-        job.fact("payments.refunds_failed", done["failed"] + done["unknown"], "refunds", **source)
-        _count(job, records)
-    given, skipped = done["confirmed"], done["skipped"]
-    data = {"handle": records.name, "requested": len(requested), "refunded": given, "skipped": skipped}
-    sentence = f"{len(requested)} refunds were asked for; {given} given, {skipped} by an earlier run."
-    return answer(sentence, data, records.entries)
+    def keep(entry: Entry, refund: Any) -> None:
+        entry.data["refunded"] = refund["amount"]
+
+    taken = [entry for entry in requested if entry.data.get("status") == "succeeded"]
+    down = await write_each(job, REFUND, taken, ask, keep=keep)
+    done = count_step(job, REFUND, requested, "payments.refunds")
+    count_records(job, records, "refunds", {"payments.refunds_requested": len(requested)})
+    _count(job, records)
+    data = {
+        "handle": records.name,
+        "requested": len(requested),
+        "refunded": done.confirmed,
+        "skipped": done.skipped,
+    }
+    sentence = f"{len(requested)} refunds were asked for; {done.confirmed} given, {done.skipped} by an earlier run."
+    return answer(sentence, data, records.entries, down=down)
 
 
 @tool
@@ -193,7 +183,7 @@ async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     paid = _paid(records)
     if not paid:
         require_taken(job, records, "process_payments")
-    stripe = await connect(job, "stripe", ()) if paid else None
+    stripe = await job.integration("stripe") if paid else None
     found = await reconcile(job, stripe, _valid(records), paid)
     sentence = "No payment was read back: there is none to compare."
     if paid:
@@ -203,42 +193,8 @@ async def reconcile_payments(job: Job, dataset: str = ROOT) -> ToolResult:
     return answer(sentence, {"handle": records.name, **found})
 
 
-async def _step(job: Job, step: str, work: list[Entry], do: Any) -> None:
-    """Do one step of payments that are there; failures are kept with each, and a vendor that is down is raised."""
-    if not work:
-        return
-    gate, tally = Gate(), Tally(job, len(work), f"payments to {step}")
-    try:
-        stripe = await job.integration("stripe")
-    except NewFuseError as exc:
-        for entry in work:
-            steps.fail(entry, step, exc)
-        tally.add(len(work))
-        raise
-
-    async def one(entry: Entry) -> None:
-        if gate.closed and gate.error is not None:
-            steps.hold_back(entry, step, gate.error)
-            return
-        try:
-            await do(stripe, entry)
-        except NewFuseError as exc:
-            gate.note(exc)
-            if steps.status(entry, step) is None:
-                steps.fail(entry, step, exc)
-        else:
-            gate.passed()
-
-    await each(work, one, at_once=AT_ONCE, tally=tally)
-    if gate.error is not None:
-        raise gate.error
-
-
 async def _check(job: Job, records: Dataset) -> None:
-    extra: Counter[str] = Counter()
-    async for entry in unread(job, records, "validating payments"):
-        payments.check(entry, extra)
-    note_extra(job, ROOT, extra)
+    await take_in(job, records, ROOT, payments.check, "validating payments")
     payments.refuse_ambiguous(whole(job, records).entries)
     _count_records(job, records)
 
@@ -246,10 +202,12 @@ async def _check(job: Job, records: Dataset) -> None:
 def _count_records(job: Job, records: Dataset) -> None:
     everything = whole(job, records)
     states = Counter(_standing(entry) for entry in everything)
-    source = {"kind": "dataset", "dataset": everything.name}
-    job.fact("payments.records", len(everything), "records", **source)
-    job.fact("payments.records_valid", states["valid"], "records", **source)
-    job.fact("payments.records_invalid", states["invalid"], "records", **source)
+    counts = {
+        "payments.records": len(everything),
+        "payments.records_valid": states["valid"],
+        "payments.records_invalid": states["invalid"],
+    }
+    count_records(job, everything, "records", counts)
 
 
 def _standing(entry: Entry) -> str:
@@ -270,7 +228,8 @@ def _paid(records: Dataset) -> list[Entry]:
 
 def _to_create(entry: Entry) -> bool:
     """Say whether a payment is still to be sent; one that Stripe refused is tried again by the next run alone."""
-    return entry.disposition in OPEN and not steps.is_done(entry, "create") and not entry.data.get("refused")
+    created = CREATE.of(entry)
+    return entry.disposition in OPEN and (created is None or not created.failed_by(Rejected))
 
 
 def _count(job: Job, records: Dataset) -> dict[str, Any]:
@@ -280,7 +239,7 @@ def _count(job: Job, records: Dataset) -> dict[str, Any]:
     valid = _valid(everything)
     statuses = Counter(entry.data.get("status") for entry in valid)
     states = everything.counts()
-    declined = sum(bool(entry.data.get("declined")) for entry in valid)
+    declined = sum(created is not None and created.failed_by(Declined) for created in map(CREATE.of, valid))
     taken, held = statuses["succeeded"], statuses["requires_capture"]
     counts = {
         "succeeded": taken,
@@ -294,14 +253,18 @@ def _count(job: Job, records: Dataset) -> dict[str, Any]:
         "rejected": states["rejected"],
         "duplicate": states["duplicate"],
     }
-    effects = {"kind": "effects", "integration": "stripe", "action": "create_payment_intent"}
     accounts = {"kind": "dataset", "dataset": everything.name}
     for name, count in counts.items():
-        job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else effects))
-    # While one is in doubt, nobody knows the share.
-    rate = percent(taken + held, len(valid)) if not states["unknown"] else None
-    about = {"kind": "derived", "dataset": everything.name, "formula": SUCCESS_RATE}
-    job.fact("payments.success_rate", rate, "%", **about)
+        job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else CREATE.source))
+    derive(
+        job,
+        "payments.success_rate",
+        "%",
+        "100 * (taken + held) / valid",
+        inputs={"taken": "payments.succeeded", "held": "payments.authorized", "valid": "payments.records_valid"},
+        says=SUCCESS_RATE,
+        unless="payments.unknown",  # while one is in doubt, nobody knows the share
+    )
     return counts
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from newfuse import Disposition, Entry, Integration, Job, NewFuseError
-from tools.flow import Tally, each
+from newfuse.records import Reading, count_records, read_each
 from tools.payment_records import in_currency
 
 AT_ONCE = 8
+INTENTS, REFUNDS = "get_payment_intent", "list_refunds"
 REFUNDS_LISTED = 1_000  # the newest, ten requests at most: finds refunds that nobody asked us for
 DIFFERENCES_SHOWN = 20
 GIVEN_BACK = frozenset({"succeeded", "pending"})  # https://docs.stripe.com/api/refunds/object: pending is on its way
@@ -39,24 +40,27 @@ async def reconcile(
     """
     intents: dict[str, Any] = {}
     refunds: dict[str, int] = defaultdict(int)
-    if stripe is not None:
-        try:
-            intents = await _read_intents(job, stripe, paid)
-            refunds = await _read_refunds(stripe, paid)
-        except NewFuseError as exc:
-            _record(job, _amounts(job, valid, {}, refunds))
-            _record_agreement(job, None, None)
-            job.check("Payments reconcile", None, f"Stripe could not be read: {exc.for_model}", critical=True)
-            raise
-    amounts = _amounts(job, valid, intents, refunds)
-    _record(job, amounts)
+    reading = job.reading("stripe", INTENTS, REFUNDS)
+    down: NewFuseError | None = None
+    try:
+        async with reading:
+            if stripe is not None:
+                intents = await _read_intents(job, stripe, paid)
+                refunds = await _read_refunds(stripe, paid)
+    except NewFuseError as exc:
+        down, intents = exc, {}
+    amounts = _measure_amounts(job, reading, valid, intents, refunds)
     differences = [
         {"place": entry.place, "difference": difference}
-        for entry in paid
+        for entry in (paid if down is None else ())
         for difference in _differences(entry, intents.get(entry.data["intent"]), refunds[entry.data["intent"]])
     ]
     wrong = len({difference["place"] for difference in differences})
-    _record_agreement(job, len(intents) if paid else None, wrong if paid else None)
+    reading.fact("payments.read_back", len(intents), "payments")
+    reading.fact("payments.mismatched", wrong, "payments")
+    if down is not None:
+        job.check("Payments reconcile", None, f"Stripe could not be read: {down.for_model}", critical=True)
+        raise down
     evidence = "there was no payment to read back"
     if paid:
         agreed = f"{len(paid) - wrong} of {len(paid)} payments agree with Stripe"
@@ -74,53 +78,37 @@ async def reconcile(
     }
 
 
-_VENDOR: dict[str, Any] = {"kind": "vendor", "integration": "stripe", "action": "get_payment_intent"}
-_SOURCES: dict[str, dict[str, Any]] = {
-    "requested_minor": {"kind": "dataset", "dataset": "payments"},
-    "authorized_minor": _VENDOR,
-    "captured_minor": _VENDOR,
-    "refunded_minor": {**_VENDOR, "action": "list_refunds"},
-}
-
-
-def _amounts(
-    job: Job, valid: Sequence[Entry], intents: dict[str, Any], refunds: dict[str, int]
+def _measure_amounts(
+    job: Job, reading: Reading, valid: Sequence[Entry], intents: dict[str, Any], refunds: dict[str, int]
 ) -> dict[str, dict[str, Any]]:
-    """Return the sums per currency, in minor units; None where they were not measured."""
+    """Record the sums per currency, in minor units, and return them; None where they were not measured."""
     amounts: dict[str, dict[str, Any]] = {}
     for currency, entries in in_currency(valid).items():
         there = [intents[entry.data["intent"]] for entry in entries if entry.data.get("intent") in intents]
-        read: dict[str, int | None] = {
-            "authorized_minor": sum(intent["amount_capturable"] for intent in there),
-            "captured_minor": sum(intent["amount_received"] for intent in there),
-            "refunded_minor": sum(refunds[intent["id"]] for intent in there),
+        sums = {
+            "authorized_minor": (INTENTS, sum(intent["amount_capturable"] for intent in there)),
+            "captured_minor": (INTENTS, sum(intent["amount_received"] for intent in there)),
+            "refunded_minor": (REFUNDS, sum(refunds[intent["id"]] for intent in there)),
         }
         unseen = sum(_may_exist_unseen(entry) for entry in entries)
         if there and unseen:
-            sums = ", ".join(f"{name.removesuffix('_minor')} {sum_}" for name, sum_ in read.items())
+            named = ", ".join(f"{name.removesuffix('_minor')} {sum_}" for name, (_, sum_) in sums.items())
             job.note(
                 f"{currency}: {unseen} payments may exist that could not be read, so the sums are not measured; the "
-                f"{len(there)} that were read come to at least (in minor units): {sums}."
+                f"{len(there)} that were read come to at least (in minor units): {named}."
             )
-        if unseen or not there:
-            read = dict.fromkeys(read)
-        amounts[currency] = {"requested_minor": sum(entry.data["amount"] for entry in entries), **read}
+        unit = f"{currency} minor units"
+        requested = sum(entry.data["amount"] for entry in entries)
+        count_records(job, job.dataset("payments"), unit, {f"payments.requested_minor.{currency}": requested})
+        amounts[currency] = {"requested_minor": requested}
+        for name, (action, sum_) in sums.items():
+            known = sum_ if there and not unseen else None
+            amounts[currency][name] = reading.fact(f"payments.{name}.{currency}", known, unit, by=action)
     return amounts
 
 
 def _may_exist_unseen(entry: Entry) -> bool:
     return entry.disposition is Disposition.UNKNOWN and not entry.data.get("intent")
-
-
-def _record(job: Job, amounts: dict[str, dict[str, Any]]) -> None:
-    for currency, sums in amounts.items():
-        for name, value in sums.items():
-            job.fact(f"payments.{name}.{currency}", value, f"{currency} minor units", **_SOURCES[name])
-
-
-def _record_agreement(job: Job, read_back: int | None, mismatched: int | None) -> None:
-    job.fact("payments.read_back", read_back, "payments", **_VENDOR)
-    job.fact("payments.mismatched", mismatched, "payments", **_VENDOR)
 
 
 def _check_mode(job: Job, intents: list[Any]) -> None:
@@ -134,33 +122,23 @@ def _check_mode(job: Job, intents: list[Any]) -> None:
 
 async def _read_intents(job: Job, stripe: Integration, paid: Sequence[Entry]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    errors: list[NewFuseError] = []
-    tally = Tally(job, len(paid), "reading payments back")
 
     async def read(entry: Entry) -> None:
-        if errors:
-            return
-        try:
-            intent = await stripe.execute("get_payment_intent", {"payment_intent_id": entry.data["intent"]})
-        except NewFuseError as exc:
-            errors.append(exc)
-            return
+        intent = await stripe.execute(INTENTS, {"payment_intent_id": entry.data["intent"]})
         found[intent["id"]] = intent
 
-    await each(paid, read, at_once=AT_ONCE, tally=tally)
-    if errors:
-        raise errors[0]
+    await read_each(job, paid, read, at_once=AT_ONCE, doing="reading payments back")
     return found
 
 
 async def _read_refunds(stripe: Integration, paid: Sequence[Entry]) -> dict[str, int]:
     """Return what was given back, in minor units by payment."""
-    rows = {row["id"]: row for row in await stripe.execute("list_refunds", {"limit": REFUNDS_LISTED})}
+    rows = {row["id"]: row for row in await stripe.execute(REFUNDS, {"limit": REFUNDS_LISTED})}
     if len(rows) == REFUNDS_LISTED:  # older ones are out of sight: ask for those that must be there
         for entry in paid:
             if entry.data.get("refunded"):
                 asked = {"payment_intent_id": entry.data["intent"]}
-                rows |= {row["id"]: row for row in await stripe.execute("list_refunds", asked)}
+                rows |= {row["id"]: row for row in await stripe.execute(REFUNDS, asked)}
     given: dict[str, int] = defaultdict(int)
     for row in rows.values():
         if row["payment_intent"] and row["status"] in GIVEN_BACK:

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
-from newfuse import InvalidArguments, Job, Tool, ToolResult, tool
+from newfuse import InvalidArguments, Job, Tool, ToolResult, answer, tool
 from newfuse.privacy import is_personal, mask_text
+from newfuse.records import cut
 from newfuse.redact import MASK, SECRET_NAMES, redact_text
-from tools.outcome import answer, cut
 
 READING = ("GET", "HEAD")
 NAME = "rest_api"

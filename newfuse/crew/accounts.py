@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from newfuse.crew.dataset import Dataset, Disposition, Entry, shorten
 from newfuse.crew.job import Job
 from newfuse.crew.task import Task
 from newfuse.log import logger
+from newfuse.records.dataset import EXCEPTIONAL, Dataset, Disposition, Entry, shorten
 from newfuse.redact import redact_text
 from newfuse.report.exceptions_file import exceptions_file, write_exceptions
 from newfuse.report.results import EXCEPTIONS_SHOWN, DatasetAccount, EffectCounts, RecordException
@@ -20,7 +20,6 @@ from newfuse.types import Effect, Once
 
 _log = logger("crew")
 REASON_LENGTH = 300  # characters of one record's reason in a report: a vendor's sentence with its way out
-EXCEPTIONAL = frozenset(Disposition) - {Disposition.CONFIRMED, Disposition.SKIPPED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import islice
 
 from newfuse.crew.accounts import effects_of
-from newfuse.crew.dataset import Disposition
 from newfuse.crew.job import Job
 from newfuse.crew.task import Task
 from newfuse.effects import State
+from newfuse.records.dataset import Disposition
 from newfuse.redact import redact_text
 from newfuse.report.wording import counted
 

@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from newfuse.crew.dataset import Dataset, Datasets
 from newfuse.crew.repeated_key import RepeatedKey, place_of_repeated_key, refuse_repeated_keys
 from newfuse.errors import InvalidData
+from newfuse.records.dataset import Dataset, Datasets
 
 Rows = dict[str, list[Any]]
 SIZE_LIMIT = 200_000_000  # bytes: a million contacts, ten times what the benchmarks run, hold 1.3 GB of memory

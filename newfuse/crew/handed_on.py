@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from newfuse.crew.dataset import shorten
 from newfuse.crew.job import RunContext
 from newfuse.crew.models import RUNBOOK
 from newfuse.privacy import mask_record, mask_text
+from newfuse.records.dataset import shorten
 from newfuse.redact import redact
 from newfuse.report.facts import Fact
 from newfuse.report.results import TaskOutcome

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from newfuse.crew.dataset import Dataset, Datasets, Entry
 from newfuse.errors import ConfigurationError, InvalidArguments, NewFuseError
+from newfuse.records.dataset import Dataset, Datasets, Entry
+from newfuse.records.reading import Reading
 from newfuse.report.facts import Fact, FactBook
 from newfuse.types import JSON
 
@@ -175,6 +176,15 @@ class Job:
             PydanticSerializationError: The value is none that JSON can hold.
         """
         return self.run.facts.add(self.task, name, _json(value), unit, _json(source))
+
+    def reading(self, integration: str, *actions: str) -> Reading:
+        """Return a reading, to be opened around the calls of these actions: what they tell are its facts."""
+        return Reading(self, integration, *actions)
+
+    def measured(self, name: str) -> JSON:
+        """Return what this task has measured under a name; None when it has not, or could not."""
+        found = self.run.facts.get(name, self.task)
+        return found.value if found is not None else None
 
     def check(self, name: str, passed: bool | None, evidence: str, *, critical: bool = False) -> None:
         """Record what a check came to; one of the same name replaces the earlier.

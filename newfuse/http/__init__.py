@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from newfuse.http.breaker import BreakerPolicy, BreakerState
 from newfuse.http.client import ApiClient
 from newfuse.http.config import ApiConfig
-from newfuse.http.context import CALL, CallContext, calling
+from newfuse.http.context import CALL, LISTENERS, CallContext, calling
 from newfuse.http.paginate import Cursor, LinkNext, Offset, PageNumber, Pages
 from newfuse.http.rate_limit import RateHeaders, RateLimit, SharedQuota
 from newfuse.http.record import CallRecord, Recorder
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL",
+    "LISTENERS",
     "ApiClient",
     "ApiConfig",
     "ApiResponse",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from newfuse.http.record import CallRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ class CallContext:
 
 CALL: ContextVar[CallContext] = ContextVar("newfuse_call", default=CallContext())  # noqa: B039  (frozen)
 """The context of the call in progress; outside of every action nothing is known and nothing is repeatable."""
+
+
+LISTENERS: ContextVar[tuple[Callable[[CallRecord], None], ...]] = ContextVar("newfuse_listeners", default=())
+"""Told of every request as sent, beside the recorder: whoever needs the ids of the calls it makes itself."""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from newfuse.errors import (
     Unavailable,
 )
 from newfuse.http.bounds import MAX_BYTES_EXTENSION, AnswerTooLong, CannotUnpack, bytes_received
+from newfuse.http.context import LISTENERS
 from newfuse.http.rate_limit import MAX_HOLD_S, UNSAID_HOLD_S, HeldTooLong
 from newfuse.http.record import CallRecord, Recorder
 from newfuse.http.refusal import Refusals
@@ -320,6 +321,8 @@ class Sender:
         raise failed
 
     def _write_down(self, record: CallRecord) -> None:
+        for listener in LISTENERS.get():
+            listener(record)
         if self._recorder is None:
             return
         try:

@@ -71,6 +71,13 @@ class ActionSpec:
         """The text a model is shown."""
         return self.signature.description
 
+    @property
+    def most_items(self) -> int | None:
+        """Most items that one call of a batch action takes, by its schema; None where that names no limit."""
+        field = self.signature.arguments.model_fields.get(self.batch or "")
+        metadata = field.metadata if field is not None else []
+        return min((limit.max_length for limit in metadata if hasattr(limit, "max_length")), default=None)
+
     def revive(self, response: Any) -> Any:
         """Turn a stored answer back into what the action returned.
 

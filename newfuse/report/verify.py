@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 from newfuse.observe import CallStatistics, calls_by_task, run_statistics
 from newfuse.report.facts import Fact
 from newfuse.report.results import SUCCESS_THRESHOLD, RunResult, RunStatus, TaskResult, TaskStatus
+from newfuse.report.verify_facts import facts_taken_again
 from newfuse.report.wording import counted, measured, percent
 from newfuse.report.writer import DASHBOARD_FILE, RESULTS_FILE, SUMMARY_FILE
 from newfuse.store import Store
@@ -48,6 +49,7 @@ async def verify(folder: Path, store: Store) -> list[str]:
         *_integrations(result),
         *await _calls(result, store),
         *await _effects(result, store),
+        *await facts_taken_again(result, store),
         *_reports(result, folder),
     ]
 

@@ -9,8 +9,8 @@ import pytest
 
 from crew.tiny_crew import AMOUNTS, PAYMENTS, World, calls, only, pay, paying_crew
 from newfuse import Dataset, Disposition, Job, Procedure, ToolResult, call, runbook, tool
-from newfuse.crew.dataset import SAMPLE_SIZE
 from newfuse.crew.runbook import Brief
+from newfuse.records.dataset import SAMPLE_SIZE
 from newfuse.report.results import TaskStatus
 
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED

@@ -20,6 +20,7 @@ from newfuse import (
     Job,
     NewFuseError,
     Procedure,
+    Step,
     StoreFailed,
     ToolResult,
     call,
@@ -32,7 +33,6 @@ from newfuse.effects import ledger
 from newfuse.report import RunOutput
 from newfuse.report.results import TaskStatus
 from newfuse.store import Store
-from tools import outcome
 
 Break = Callable[[Job], Any]
 
@@ -140,6 +140,9 @@ async def test_a_store_that_fails_at_the_very_last_changes_the_reports(world: Wo
     assert output.record.store_failure is not None
 
 
+PAY = Step(name="pay", integration="stripe", action="create_payment_intent", counts="payments", doing="payments")
+
+
 async def test_a_payment_whose_outcome_could_not_be_recorded_is_unknown_and_settled_by_the_next_run(
     world_on_disk: World, monkeypatch: pytest.MonkeyPatch
 ):
@@ -161,7 +164,7 @@ async def test_a_payment_whose_outcome_could_not_be_recorded_is_unknown_and_sett
                     "create_payment_intent", {**asked, "payment_method": "pm_card_visa"}, reference=entry.data["ref"]
                 )
             except NewFuseError as exc:
-                outcome.fail(entry, exc)
+                PAY.fail(entry, exc)
             else:
                 entry.keys = (performed.key,)
                 entry.settle(Disposition(performed.status.value))

@@ -15,7 +15,7 @@ from e2e import agreement
 from e2e.commands import Ran
 from e2e.inside import Inside
 from e2e.vendors import new_intents
-from newfuse.crew.dataset import UNDECIDED
+from newfuse.records.dataset import UNDECIDED
 
 PAYING, MAILING, TRACKING = agreement.SPECIALISTS[1:]
 

@@ -32,6 +32,7 @@ LEVELS = {
     "integrations": 4,
     "connectors": 5,
     "observe": 5,
+    "records": 5,
     "webhooks": 5,
     "crew": 6,
     "marketplace": 6,

@@ -6,8 +6,10 @@ import dataclasses
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from newfuse import OutcomeUnknown, VendorError
+from newfuse.store.schema import calls
 from tools import payments
 
 
@@ -367,3 +369,21 @@ async def test_many_payments_of_one_customer_make_one_customer(bench):
     await run_all(run)
     assert 1 == run.fact("payments.customers_created")
     assert 60 == len(ours(run)) == run.fact("payments.succeeded")
+
+
+async def test_every_amount_that_the_vendor_told_names_recorded_calls(bench):
+    run = bench(payments=[payment(), payment(2_500, refund=True)])
+    await run_all(run)
+    await run.job.run.call_log.flush()
+    query = select(calls.c.call_id, calls.c.action)
+    recorded = dict(await run.store.read(lambda connection: [tuple(row) for row in connection.execute(query)]))
+    for name, action, count in (
+        ("captured_minor.usd", "get_payment_intent", 2),
+        ("refunded_minor.usd", "list_refunds", 1),
+        ("read_back", "get_payment_intent", 2),
+    ):
+        source = run.job.run.facts.get(f"payments.{name}").source
+        assert (action, count, count) == (source["action"], source["calls"], len(source["call_ids"]))
+        assert {action} == {recorded[id_] for id_ in source["call_ids"]}
+    rate = run.job.run.facts.get("payments.success_rate")
+    assert (100.0, "100 * (taken + held) / valid") == (rate.value, rate.source["expression"])

@@ -16,7 +16,6 @@ from newfuse.effects import Ledger
 from newfuse.report.facts import FactBook
 from newfuse.store import CallLog, Store
 from tools import analytics, campaign_records, contacts, crm, event_records, payment_records, payments
-from tools.records import reject
 
 KEYS = st.sampled_from(
     [
@@ -150,7 +149,7 @@ async def test_deep_nesting_is_no_fault_of_ours(bench):
 
 def test_a_rejection_names_its_place():
     [entry] = Dataset.from_rows("payments", [{}])
-    reject(entry, "rule", "amount", "is missing")
+    entry.reject("rule", "amount", "is missing")
     assert ("payments[0]: amount: is missing", "rule") == (entry.reason, entry.rule)
 
 

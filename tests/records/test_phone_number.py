@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tools.phone_number import normalize_phone
+from newfuse.records.phone_number import normalize_phone
 
 KINDS = sorted(phonenumbers.PhoneNumberType.values())
 EXAMPLES = sorted(

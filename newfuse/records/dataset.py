@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newfuse.errors import InvalidArguments
 from newfuse.privacy import mask_record, mask_text
 from newfuse.redact import redact, redact_text
+
+if TYPE_CHECKING:
+    from newfuse.records.outcome import StepOutcome
 
 SAMPLE_ROWS = 2  # enough to recognize the shape; more would be the model's tokens growing with the data
 SAMPLE_TEXT = 80  # characters of one value in a sample or an exception
@@ -49,10 +52,30 @@ class Disposition(StrEnum):
     """It may have happened; it is never repeated blindly."""
 
 
-class Entry:
-    """One record of a dataset and what became of it."""
+OPEN = frozenset({Disposition.PENDING, Disposition.FAILED, Disposition.UNKNOWN})
+"""Work is left here: failed and unknown writes are tried again when a tool is called again, and the ledger makes sure
+that what may have happened is not sent blindly."""
+WRITTEN = frozenset({Disposition.CONFIRMED, Disposition.SKIPPED})
+EXCEPTIONAL = frozenset(Disposition) - WRITTEN
+REASON_LENGTH = 160  # characters of one reason that a model is shown: enough for a vendor's sentence
 
-    __slots__ = ("data", "disposition", "index", "keys", "reason", "reference", "root", "rule")
+
+class Entry:
+    """One record of a dataset and what became of it.
+
+    Attributes:
+        root: The dataset it came in.
+        index: Its place there, from 0.
+        data: The record.
+        reference: What makes two writes of it the same; empty until it was read.
+        disposition: What became of it, by all its steps.
+        reason: Why, for people, when it was not simply written.
+        rule: Short name of the rule or error behind the reason.
+        keys: The ledger's keys of its writes.
+        steps: What became of each write that it needs, by the step's name.
+    """
+
+    __slots__ = ("data", "disposition", "index", "keys", "reason", "reference", "root", "rule", "steps")
 
     def __init__(self, root: str, index: int, data: Any) -> None:
         self.root = root
@@ -63,6 +86,7 @@ class Entry:
         self.reason: str | None = None
         self.rule: str | None = None
         self.keys: tuple[str, ...] = ()
+        self.steps: dict[str, StepOutcome] = {}
 
     @property
     def place(self) -> str:
@@ -83,6 +107,16 @@ class Entry:
             rule: Short name of the rule or error behind the reason, for counting.
         """
         self.disposition, self.reason, self.rule = disposition, reason, rule
+
+    def reject(self, rule: str, field: str, problem: str) -> None:
+        """Settle the record as not fit to be sent, naming its place and field."""
+        where = f"{field}: " if field else ""
+        self.settle(Disposition.REJECTED, f"{self.place}: {where}{problem}", rule=rule)
+
+    def belongs_to(self, key: str | None) -> None:
+        """Keep the ledger's key of a write that was done for the record."""
+        if key and key not in self.keys:
+            self.keys = (*self.keys, key)
 
 
 class Dataset:
@@ -163,9 +197,19 @@ class Datasets:
         """Say whether there is a dataset of that handle."""
         return name in self._by_name
 
+    def roots(self) -> list[Dataset]:
+        """Return the datasets that came in; the others are derived from them."""
+        return [dataset for dataset in self._by_name.values() if dataset.derived_from is None]
+
     def names(self) -> list[str]:
         """Return the handles."""
         return list(self._by_name)
+
+
+def cut(text: str, length: int = REASON_LENGTH) -> str:
+    """Return a text of at most `length` characters that can be written anywhere, and say so when something was cut."""
+    text = text.encode("utf-8", "replace").decode()  # JSON may hold halves of surrogate pairs, which no file takes
+    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
 
 
 def shorten(value: Any, depth: int = SAMPLE_DEPTH, *, clean: Callable[[str], str] = redact_text) -> Any:

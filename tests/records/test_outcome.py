@@ -18,15 +18,15 @@ from newfuse import (
     Rejected,
     WriteStatus,
 )
-from tools import steps
-from tools.outcome import failure_of, settle
+from newfuse.records import Step, failure_of
 
+FIRST = Step(name="create", integration="acme", action="create_thing", counts="things", doing="things")
+LATER = Step(name="pay", integration="acme", action="pay", counts="things", doing="things", before="made, not paid: ")
 ABOUT: Any = {"integration": "acme", "status": 404}
 
 
 def entry() -> Any:
     [made] = Dataset.from_rows("payments", [{}])
-    made.data = {"steps": {}}
     return made
 
 
@@ -44,10 +44,10 @@ def entry() -> Any:
 )
 def test_a_write_in_doubt_is_never_called_failed_or_rejected(error: NewFuseError | None):
     performed = Performed(WriteStatus.UNKNOWN, "key", error=error)
-    by_itself, by_step = entry(), entry()
-    settle(by_itself, performed)
-    steps.note(by_step, "create", performed)
-    assert ("unknown", "unknown") == (by_itself.disposition.value, by_step.disposition.value)
+    by_first, by_later = entry(), entry()
+    FIRST.settle(by_first, performed)
+    LATER.settle(by_later, performed)
+    assert ("unknown", "unknown") == (by_first.disposition.value, by_later.disposition.value)
     assert isinstance(failure_of(performed), (OutcomeUnknown, EffectUnknown))
 
 
@@ -60,14 +60,14 @@ def test_a_write_in_doubt_is_never_called_failed_or_rejected(error: NewFuseError
 )
 def test_the_input_is_rejected_here_and_what_a_vendor_refuses_has_failed(error, disposition, words):
     one = entry()
-    settle(one, Performed(WriteStatus.FAILED, "key", error=error))
+    FIRST.settle(one, Performed(WriteStatus.FAILED, "key", error=error))
     assert (disposition, words) == (one.disposition.value, one.reason[: len(words)])
 
 
 def test_a_step_that_was_not_sent_is_not_in_doubt_but_one_that_was_stays_so():
     down = OutcomeUnknown("no answer came", **ABOUT)
     never, before = entry(), entry()
-    steps.hold_back(never, "create", down)
-    steps.note(before, "create", Performed(WriteStatus.UNKNOWN, "key", error=down))
-    steps.hold_back(before, "create", down)
+    FIRST.hold_back(never, down)
+    FIRST.settle(before, Performed(WriteStatus.UNKNOWN, "key", error=down))
+    FIRST.hold_back(before, down)
     assert ("failed", "unknown") == (never.disposition.value, before.disposition.value)

@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tools.email_address import normalize_email
+from newfuse.records.email_address import normalize_email
 
 LOCALS = st.text("abcXYZ019.!#$%&'*+/=?^_`{|}~-\" @<>()ä\u0301\u202e", max_size=70)
 NAMES = st.text("abxnXN09-.ä_", max_size=70)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, StringConstraints
+
+from newfuse.records.intake import unfit
 
 DOMAINS = 4_096  # remembered; contacts have few, and a list of others costs no more than it did
+SHOWN = 80  # characters of a text that is none
 LONGEST = 254  # characters of an address: RFC 5321 4.5.3.1.3 with errata 1690 to RFC 3696
 
 # What RFC 5322 3.2.3 calls a dot-atom, in ASCII, before an ASCII name. An address of this kind is as good as its domain
@@ -35,3 +40,14 @@ def _normalized(text: str) -> str | None:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except (EmailNotValidError, UnicodeError):
         return None
+
+
+def _fit(text: str) -> str:
+    address = normalize_email(text)
+    if address is None:
+        raise unfit("invalid_email", f"{text[:SHOWN]!r} is not an e-mail address")
+    return address
+
+
+Email = Annotated[str, StringConstraints(max_length=512), AfterValidator(_fit)]
+"""An address in lower case; another text is rejected by the rule `invalid_email`."""
