@@ -77,7 +77,7 @@ def check_data(content: Any, *, place: str = "data") -> Rows:
     if not isinstance(content, dict):
         kind = type(content).__name__
         raise InvalidData(
-            f"must be a JSON object with a list of records for each dataset; it is a {kind}.", place=place
+            f"must be a JSON object with lists of records, one for each dataset; it is a {kind}.", place=place
         )
     for name, rows in content.items():
         if not isinstance(rows, list):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crew.tiny_crew import World, calls, look_up, pay, payer, paying, paying_crew, work, working_crew
-from newfuse import Agent, ConfigurationError, Crew, Task
+from newfuse import Agent, ConfigurationError, Crew, Task, Words
 
 WORKER = Agent(name="worker", role="Worker", goal="Work")
 
@@ -127,3 +128,29 @@ async def test_a_task_may_have_the_name_of_anything_in_the_engine(world: World):
     crew = working_crew([pay], *(work(name, calls()) for name in names))
     output = await world.run(crew, {})
     assert [task.status for task in output.result.tasks] == ["completed"] * len(names)
+
+
+def test_a_crew_without_words_is_called_by_its_name():
+    assert "Parcel Returns" == Crew("parcel_returns").words.title
+    named = Crew("parcel_returns", words=Words(work="Return"))
+    assert ("Parcel Returns", "Return Status", "Returns") == (
+        named.words.title,
+        named.words.of("Status"),
+        named.words.tasks,
+    )
+
+
+def test_templates_that_are_not_there_are_refused(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"crew tiny: its folder .+ is not there: .*nowhere"):
+        Crew("tiny", templates=tmp_path / "nowhere")
+
+
+async def test_a_crews_own_template_takes_the_place_of_the_engines_and_of_no_other(world: World, tmp_path: Path):
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "task_report.md.jinja").write_text("# Receipt of {{ words.title | md }}: {{ outcome | title | md }}")
+    crew = Crew("corner_shop", agents=[payer()], tasks=[paying()], templates=own)
+    output = await world.run(crew)
+    said = {path.name: path.read_text(encoding="utf-8") for path in output.files}
+    assert "# Receipt of Corner Shop: Paying\n" == said["paying_report.md"]
+    assert said["INTEGRATION_SUMMARY.md"].startswith("# Corner Shop Summary Report\n")
