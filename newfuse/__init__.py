@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from newfuse.crew.dataset import Dataset, Datasets, Disposition, Entry
     from newfuse.crew.job import Job, RunContext
     from newfuse.errors import (
+        AnswerPruned,
         AuthenticationFailed,
         CircuitOpen,
         ConfigurationError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         ReconnectNeeded,
         Rejected,
         RetryLater,
+        StoreFailed,
         Unavailable,
         UnreadableAnswer,
         VendorError,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
         IntegrationRegistry,
         ItemResult,
         Performed,
+        Pruned,
         Record,
         WriteStatus,
         action,
@@ -97,6 +100,7 @@ _HOMES = {
     "newfuse.crew.dataset": ("Dataset", "Datasets", "Disposition", "Entry"),
     "newfuse.crew.job": ("Job", "RunContext"),
     "newfuse.errors": (
+        "AnswerPruned",
         "AuthenticationFailed",
         "CircuitOpen",
         "ConfigurationError",
@@ -118,6 +122,7 @@ _HOMES = {
         "ReconnectNeeded",
         "Rejected",
         "RetryLater",
+        "StoreFailed",
         "Unavailable",
         "UnreadableAnswer",
         "VendorError",
@@ -128,6 +133,7 @@ _HOMES = {
         "IntegrationRegistry",
         "ItemResult",
         "Performed",
+        "Pruned",
         "Record",
         "WriteStatus",
         "action",
@@ -141,6 +147,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Agent",
     "AllOf",
+    "AnswerPruned",
     "AuthType",
     "AuthenticationFailed",
     "Basic",
@@ -187,6 +194,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "Performed",
     "PermissionDenied",
     "Procedure",
+    "Pruned",
     "QueryKey",
     "RateHeaders",
     "RateLimit",
@@ -197,6 +205,7 @@ __all__ = [  # the names of _HOME_OF, written out for readers and type checkers
     "RetryLater",
     "RunContext",
     "Runbook",
+    "StoreFailed",
     "Task",
     "Tool",
     "ToolFailed",

@@ -29,6 +29,8 @@ _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
 
 _app: ContextVar[Path | None] = ContextVar("newfuse_app", default=None)
+KEEP_DAYS = 90  # a quarter: until its books are closed, what was sent and answered can be looked into
+LONGEST_KEEP_DAYS = 36_500  # a hundred years, for those who want to keep all
 
 
 # --- where the app is -------------------------------------------------------------------------------------------------
@@ -186,10 +188,13 @@ class Settings:
         store: Folder of the store, or None for `.newfuse/` beside the app.
         model_streaming: Whether the model's answers come piece by piece: a slow server of one's own then shows life
             within the timeout. Off by default: some vendors stream only to verified organizations.
+        keep_days: Days after which the contents of a settled write (what was sent, what was answered) are removed from
+            the store; that it was done stays known.
     """
 
     store: Path | None = None
     model_streaming: bool = False
+    keep_days: int = KEEP_DAYS
 
 
 def load_settings(root: Path | None = None) -> Settings:
@@ -203,9 +208,11 @@ def load_settings(root: Path | None = None) -> Settings:
     """
     store = find_setting(["NEWFUSE_STORE"], root)
     streaming = find_setting(["NEWFUSE_MODEL_STREAMING"], root)
+    keep_days = find_setting(["NEWFUSE_KEEP_DAYS"], root)
     return Settings(
         store=None if store is None else _store_path(store),
         model_streaming=streaming is not None and _is_yes(streaming),
+        keep_days=KEEP_DAYS if keep_days is None else _days(keep_days),
     )
 
 
@@ -225,6 +232,14 @@ def _store_path(setting: Setting) -> Path:
     if "://" in setting.value:
         raise ConfigurationError("NEWFUSE_STORE must be the path of a folder: database URLs are not supported yet.")
     return setting.place.folder / Path(setting.value).expanduser()
+
+
+def _days(setting: Setting) -> int:
+    days = int(setting.value) if setting.value.isascii() and setting.value.isdecimal() else 0
+    if not 1 <= days <= LONGEST_KEEP_DAYS:
+        problem = f"is not a number of days from 1 to {LONGEST_KEEP_DAYS}"
+        raise ConfigurationError(f"A setting cannot be used: {setting} {problem}.")
+    return days
 
 
 def _is_yes(setting: Setting) -> bool:

@@ -8,10 +8,12 @@ NewFuseError
 │   └── UnknownAction         choose one of the listed actions
 ├── NotConnected              connect first
 ├── IntegrationDisabled       enable the integration, or leave it alone
+├── StoreFailed               the store failed in use: mend it, then run again; what is in doubt is settled (code 1)
 ├── EffectError               the ledger would not let a write through
 │   ├── EffectConflict        this reference was used for other contents: give a new one
-│   └── EffectUnknown         nobody can tell whether it happened: settle it, never resend
-│       └── EffectUndecided   left so by an earlier run, and no later one can tell: a person decides
+│   ├── EffectUnknown         nobody can tell whether it happened: settle it, never resend
+│   │   └── EffectUndecided   left so by an earlier run, and no later one can tell: a person decides
+│   └── AnswerPruned          it is done, and its answer is no longer kept: read it from the vendor by its id
 └── VendorError               the vendor's answer, or the lack of one
     ├── RetryLater            wait, then the same call may succeed
     │   ├── RateLimited       the quota is spent
@@ -119,6 +121,14 @@ class IntegrationDisabled(NewFuseError):
         super().__init__(f"{name} is disabled. Enable it (is_enabled = True) before using it.")
 
 
+class StoreFailed(NewFuseError):
+    """The store could be opened and failed later: a full disk, a device that broke, a file taken away.
+
+    A write that was not recorded is not sent; one whose outcome could not be recorded is in doubt, and settled by the
+    next run. A store that cannot be opened at all is a `ConfigurationError`.
+    """
+
+
 class EffectError(NewFuseError):
     """The effect ledger refused a write; nothing was sent."""
 
@@ -133,6 +143,10 @@ class EffectUnknown(EffectError):
 
 class EffectUndecided(EffectUnknown):
     """An earlier run left it unknown, and the vendor cannot be asked: only a person can say whether it happened."""
+
+
+class AnswerPruned(EffectError, AttributeError):
+    """Of a write that is done, more was asked than the vendor's id, which alone is kept of an old answer."""
 
 
 class VendorError(NewFuseError):

@@ -181,3 +181,16 @@ def test_a_switch_that_is_set_to_something_else_is_refused(monkeypatch: pytest.M
         ConfigurationError, match="NEWFUSE_MODEL_STREAMING in the environment is neither true nor false"
     ):
         load_settings()
+
+
+def test_contents_are_kept_for_90_days_or_as_many_as_are_set(monkeypatch: pytest.MonkeyPatch):
+    assert 90 == load_settings().keep_days
+    monkeypatch.setenv("NEWFUSE_KEEP_DAYS", "7")
+    assert 7 == load_settings().keep_days
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "36501", "soon", "1.5", "٣"])
+def test_a_time_to_keep_that_makes_no_sense_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, days: str):
+    monkeypatch.setenv("NEWFUSE_KEEP_DAYS", days)
+    with pytest.raises(ConfigurationError, match="NEWFUSE_KEEP_DAYS in the environment is not a number of days from 1"):
+        load_settings()

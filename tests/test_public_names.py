@@ -12,6 +12,7 @@ import newfuse
 PUBLIC = {
     "Agent",
     "AllOf",
+    "AnswerPruned",
     "AuthType",
     "AuthenticationFailed",
     "Basic",
@@ -58,6 +59,7 @@ PUBLIC = {
     "Performed",
     "PermissionDenied",
     "Procedure",
+    "Pruned",
     "QueryKey",
     "RateHeaders",
     "RateLimit",
@@ -68,6 +70,7 @@ PUBLIC = {
     "RetryLater",
     "RunContext",
     "Runbook",
+    "StoreFailed",
     "Task",
     "Tool",
     "ToolFailed",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from newfuse import Disposition, Entry, Integration, Job, NewFuseError
+from newfuse import Disposition, Entry, Integration, Job, NewFuseError, Pruned
 from tools import steps
 from tools.compliance import LISTED, NAMES_SHOWN, is_compliant, title_of
 from tools.connection import connect
@@ -38,6 +38,11 @@ async def find_or_create_segment(
     error = failure_of(performed)
     if error is not None:
         raise error
+    if isinstance(performed.value, Pruned):
+        raise NewFuseError(
+            f"the segment {name!r} was created by an earlier run and is no longer listed in Mailchimp; make it there, "
+            "with everybody whose address holds an @, and run again"
+        )
     return performed.value, performed.key
 
 

@@ -12,6 +12,7 @@ FOLDER = "files"  # of the run's folder: beside the reports, so that no file of 
 FILE_LIMIT = 1_000_000  # bytes of one file: notes and small tables, not data
 RUN_LIMIT = 5_000_000  # bytes of all files of a run: one of the largest for each of five agents
 FILES_LIMIT = 100  # files of a run: a person can still look through them, and list_files names them all
+OWNER_ALONE = 0o600  # like the reports beside them
 SHOWN_CHARS = 3_000  # of a file that is read: the rest of a result is for a model, whose context it would fill
 
 NAME_LENGTH = 100  # characters; every file system takes 255 bytes, and copies and archives add to them
@@ -92,6 +93,8 @@ async def write_file(job: Job, path: str, content: str) -> ToolResult:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(written)
         (target.parent / README).write_text(README_TEXT, encoding="utf-8")
+        for file in (target, target.parent / README):
+            file.chmod(OWNER_ALONE)
     except OSError as exc:
         raise _wrong(f"{path!r} cannot be written: {exc.strerror}") from exc
     job.note(NOTE)

@@ -17,6 +17,7 @@ from newfuse import (
     OutcomeUnknown,
     ReconnectNeeded,
     RetryLater,
+    StoreFailed,
 )
 
 T = TypeVar("T")
@@ -24,11 +25,11 @@ T = TypeVar("T")
 FAILURES_IN_A_ROW = 3
 """Each has already been tried three times by the engine, so nine answers in a row were failures: the vendor is down."""
 
-_HOPELESS = (ReconnectNeeded, CircuitOpen, NotConnected, IntegrationDisabled)
+_HOPELESS = (ReconnectNeeded, CircuitOpen, NotConnected, IntegrationDisabled, StoreFailed)
 
 
 class Gate:
-    """Remembers the failures of a vendor, and closes when there is no use in asking it further.
+    """Remembers the failures of a vendor, or of the store, and closes when there is no use in asking it further.
 
     Attributes:
         error: The failure to report at the end, or None when the vendor answered every request.

@@ -10,6 +10,7 @@ from tools import payment_records as payments
 from tools import steps
 from tools.flow import Gate, Tally, each
 from tools.outcome import NOT_SENT, disposition_of, failure_of
+from tools.read_back import answer_of
 
 AT_ONCE = 8
 """Payments on their way at the same time: enough to use up Stripe's 25 requests a second at its usual latency."""
@@ -60,8 +61,14 @@ class Processing:
             steps.fail(entry, "create", exc)
             return
         steps.note(entry, "create", performed)
-        if performed.value is not None and not steps.is_done(entry, "capture"):
-            payments.keep(entry, performed.value)
+        try:
+            intent = await answer_of(performed, self.stripe, "get_payment_intent", "payment_intent_id")
+        except NewFuseError as exc:
+            self.gate.note(exc)
+            steps.fail(entry, "create", exc)
+            return
+        if intent is not None and not steps.is_done(entry, "capture"):
+            payments.keep(entry, intent)
             self._say_what_is_missing(entry)
         error = failure_of(performed)
         entry.data["declined"] = isinstance(error, Declined)
@@ -108,5 +115,7 @@ class Processing:
         error = failure_of(performed)
         if error is not None:
             raise error
+        if performed.value is None:
+            raise NewFuseError("a person said that this customer was created, and Stripe does not list it")
         self.created += performed.status.value == "confirmed"
         return performed.value["id"], performed.key

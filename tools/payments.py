@@ -12,6 +12,7 @@ from tools.connection import connect
 from tools.flow import Gate, Tally, each
 from tools.outcome import OPEN, answer, failure_of, percent
 from tools.payment_processing import AT_ONCE, Processing
+from tools.read_back import answer_of
 from tools.reconciliation import reconcile
 from tools.records import note_extra, require_taken, take, unread, whole
 
@@ -98,11 +99,10 @@ async def capture_payments(job: Job, dataset: str = ROOT) -> ToolResult:
             "capture_payment", {"payment_intent_id": entry.data["intent"]}, reference=job.reference(entry.reference)
         )
         steps.note(entry, "capture", performed)
-        if performed.value is not None:
-            payments.keep(entry, performed.value)
         error = failure_of(performed)
         if error is not None:
             raise error
+        payments.keep(entry, await answer_of(performed, stripe, "get_payment_intent", "payment_intent_id"))
 
     try:
         await _step(job, "capture", work, capture)
@@ -148,11 +148,10 @@ async def refund_payments(job: Job, dataset: str = ROOT) -> ToolResult:
             asked["amount"] = entry.data["refund"]
         performed = await stripe.perform("refund_payment", asked, reference=job.reference(entry.reference))
         steps.note(entry, "refund", performed)
-        if performed.value is not None:
-            entry.data["refunded"] = performed.value["amount"]
         error = failure_of(performed)
         if error is not None:
             raise error
+        entry.data["refunded"] = (await answer_of(performed, stripe, "get_refund", "refund_id"))["amount"]
 
     try:
         await _step(job, "refund", work, refund)

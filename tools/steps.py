@@ -53,6 +53,8 @@ def fail(entry: Entry, step: str, error: NewFuseError, *, prefix: str = "", sent
     """
     if _of(entry).get(step, {}).get("disposition") == Disposition.UNKNOWN.value:
         return
+    if is_done(entry, step):
+        prefix = f"{prefix}it is done, but could not be read back: "
     _of(entry)[step] = {"status": WriteStatus.FAILED.value, **_failure(step, error, prefix, sent=sent)}
     account(entry)
 

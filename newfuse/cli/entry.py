@@ -1,7 +1,8 @@
 """The way into the command line, and the one place where errors become messages and exit codes.
 
-Exit codes: 0 done; 1 somebody should look; 2 a wrong option, file or setting; 130 interrupted (`ExitCode`). A fault of
-the program itself is 1 as well: the message names the log file with its traceback, which never reaches the terminal.
+Exit codes: 0 done; 1 somebody should look; 2 a wrong option, file or setting; 130 interrupted (`ExitCode`), however
+many signals came. A fault of the program itself is 1 as well: the message names the log file with its traceback, which
+never reaches the terminal.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from newfuse.cli.exit_code import ExitCode
 from newfuse.cli.fault_log import FaultLog
-from newfuse.cli.interruption import Interrupted, sigterm_as_interrupt
+from newfuse.cli.interruption import Interrupted, signals_as_interrupts
 from newfuse.cli.printable import one_line
 from newfuse.cli.screen import make_streams_steady, silence, standard_error
 from newfuse.config import app_at, app_here
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path | None = None) ->
     log = FaultLog(root)
     log.attach()
     try:
-        with sigterm_as_interrupt(), app_at(root or app_here()):
+        with signals_as_interrupts(), app_at(root or app_here()):
             return _finished(_run(list(sys.argv[1:] if arguments is None else arguments), root, log), log)
     except KeyboardInterrupt:  # between two steps of our own
         return ExitCode.INTERRUPTED

@@ -10,6 +10,7 @@ from pathlib import Path
 from newfuse.config import store_folder
 from newfuse.errors import NewFuseError
 from newfuse.log import ROOT
+from newfuse.private_files import make_private_folder, private_opener
 from newfuse.redact import redact_text
 
 FILE_NAME = "newfuse.log"
@@ -18,7 +19,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class FaultLog(logging.Handler):
-    """Appends log lines of the engine, warnings and worse, to `newfuse.log`; free of secrets."""
+    """Appends log lines of the engine, warnings and worse, to `newfuse.log`; free of secrets, and its owner's alone."""
 
     def __init__(self, root: Path | None) -> None:
         """Write beside the store of the app at `root`, or of the current folder; the file is made when it is needed."""
@@ -44,10 +45,10 @@ class FaultLog(logging.Handler):
         """Append one entry; one that cannot be written is lost, and counted nowhere."""
         try:
             path = self.path
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             if path.exists() and path.stat().st_size > MOST_BYTES:
                 path.replace(path.with_suffix(".log.1"))
-            with path.open("a", encoding="utf-8", errors="replace") as file:
+            with open(path, "a", encoding="utf-8", errors="replace", opener=private_opener) as file:
                 file.write(redact_text(self.format(record)) + "\n")
             self.lines += 1
         except OSError:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from newfuse.cli.exit_code import ExitCode
 
 T = TypeVar("T")
+Handler = Callable[[int, FrameType | None], None]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -61,13 +62,16 @@ async def _supervise(work: Coroutine[Any, Any, T], interrupted: Callable[[], Non
         caught = True
         loop.call_soon_threadsafe(end)
 
-    with _handling(catch):
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if caught:
-                raise Interrupted from None
-            raise
+    before = _install(catch)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if caught:
+            raise Interrupted from None
+        raise
+    finally:
+        if not caught:  # else the next one ends the process, whatever it is still busy with
+            _restore(before)
 
 
 def _leave(leaving: Callable[[], None]) -> None:
@@ -78,31 +82,33 @@ def _leave(leaving: Callable[[], None]) -> None:
 
 
 @contextlib.contextmanager
-def _handling(catch: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    try:
-        before = {number: signal.signal(number, catch) for number in SIGNALS}
-    except ValueError:  # not the main thread: signals are somebody else's
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def signals_as_interrupts() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise `KeyboardInterrupt` in the block; a second one ends the process at once.
 
-
-@contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, also while nothing asynchronous runs."""
+    After a block that a signal has ended, further ones are ignored: the process is leaving, and they must not change
+    what it leaves with.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        _install(lambda _number, _frame: _leave(lambda: None))
         raise KeyboardInterrupt
 
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread
-        yield
-        return
+    before = _install(interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        was_ended = signal.getsignal(signal.SIGTERM) is not interrupt  # somebody who caught one has replaced it
+        _restore(dict.fromkeys(before, signal.SIG_IGN) if was_ended else before)
+
+
+def _restore(handlers: dict[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def _install(handler: Handler) -> dict[signal.Signals, Any]:
+    """Install a handler, and return those that were there; none when signals are not ours to handle."""
+    try:
+        return {number: signal.signal(number, handler) for number in SIGNALS}
+    except ValueError:  # not the main thread: signals are somebody else's
+        return {}

@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreFolder = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", help="Folder of the store (default: .newfuse/ beside the app).")
 ]
-UNFINISHED = "RUNNING"
+ENDED_EARLY = "ended before it had a result; running the same command again does what is left."
 
 
 @app.command("list")
@@ -29,6 +29,7 @@ def list_(context: typer.Context, json: Json = False, store: StoreFolder = None)
     from newfuse.cli.exit_code import ExitCode
     from newfuse.cli.screen import standard_output
     from newfuse.cli.store_access import chosen_folder, is_store
+    from newfuse.observe.run_history import INTERRUPTED
 
     launched: Any = context.obj
     folder = chosen_folder(store, launched.root)
@@ -44,8 +45,8 @@ def list_(context: typer.Context, json: Json = False, store: StoreFolder = None)
             (run.run_id, run.crew, run.mode, run.model, _moment(run.started_at), run.status, run.calls) for run in found
         ]
         screen.say(columns(heading, rows))
-        if any(run.status == UNFINISHED for run in found):
-            screen.say(f"\n{UNFINISHED}: the run goes on, or its process ended without a word.")
+        if any(run.status == INTERRUPTED for run in found):
+            screen.say(f"\n{INTERRUPTED}: {ENDED_EARLY}")
     return ExitCode.OK
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from newfuse.config import store_folder
 from newfuse.errors import ConfigurationError
 from newfuse.store import Store
-from newfuse.store.database import FILE_NAME
+from newfuse.store.files import FILE_NAME
 
 
 @asynccontextmanager

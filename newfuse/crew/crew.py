@@ -130,6 +130,7 @@ class Crew:
 
         Raises:
             ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+            NewFuseError: The run has ended or broken off, and its reports cannot be written.
         """
         try:
             asyncio.get_running_loop()
@@ -152,6 +153,7 @@ class Crew:
 
         Raises:
             ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+            NewFuseError: The run has ended or broken off, and its reports cannot be written.
         """
         # LangChain is loaded when a crew runs, not when it is built.
         from newfuse.crew.crew_run import RunOptions, run_crew

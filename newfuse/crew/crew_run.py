@@ -5,43 +5,42 @@ from __future__ import annotations
 import importlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from langsmith import tracing_context
-from sqlalchemy import insert, update
 
-from newfuse.config import store_folder
+from newfuse.config import load_settings, store_folder
 from newfuse.crew.agent import Agent
 from newfuse.crew.crew import Crew
 from newfuse.crew.data import check_data, make_datasets
 from newfuse.crew.job import RunContext
 from newfuse.crew.models import NAME_A_MODEL, RUNBOOK, ModelChoice, build_model, choose_model, close_model, model_of
+from newfuse.crew.recording import Recording
 from newfuse.crew.repetition import finish_if_done, take_up, unfinished
-from newfuse.crew.run_record import RunFrame, make_record
+from newfuse.crew.run_record import RunFrame, make_record, told_of
 from newfuse.crew.runbook_model import RunbookModel
 from newfuse.crew.task import Task
 from newfuse.crew.task_run import Performer, Performers, run_task, skipped
 from newfuse.crew.watch import Harmless, RunStarted, Watcher
 from newfuse.crew.workflow import run_workflow
 from newfuse.effects import Ledger
+from newfuse.effects.pruning import prune
 from newfuse.environment import Environment
-from newfuse.errors import ConfigurationError, MissingCredential
+from newfuse.errors import ConfigurationError, MissingCredential, NewFuseError, StoreFailed
 from newfuse.http.record import CallRecord
 from newfuse.integrations import IntegrationRegistry, integration_in
-from newfuse.report import RunOutput, write_reports
+from newfuse.private_files import make_private_folder
+from newfuse.report import RunOutput, RunRecord, write_reports
 from newfuse.report.facts import FactBook
-from newfuse.report.results import Repetition, TaskOutcome
+from newfuse.report.results import Repetition, RunStatus, TaskOutcome
 from newfuse.store import CallLog, Store
-from newfuse.store.schema import runs
-from newfuse.store.schema import tasks as task_rows
 
 REPORTS = Path("reports")
 EMBEDDED = "newfuse.sandbox.environment"
-RUNNING, INTERRUPTED = "RUNNING", "INTERRUPTED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +75,15 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
 
     Raises:
         ConfigurationError: Something is wrong with the crew, the data or the settings; nothing was started.
+        StoreFailed: The store cannot even be read any more, so there is nothing to write reports from.
+        NewFuseError: The run has ended, and its reports cannot be written; says what it came to.
     """
     datasets = make_datasets(check_data(data, place=options.data_place), crew.datasets, place=options.data_place)
     for task in crew.tasks.values():
         task.brief(options.inputs)
     choice = choose_model(options.model)
     _refuse_what_nobody_can_do(crew, choice)
+    keep_days = load_settings().keep_days
     async with AsyncExitStack() as stack:
         # LangChain's makers offer a tracing service; nothing is contacted but the vendors and the model.
         stack.enter_context(tracing_context(enabled=False))
@@ -90,7 +92,6 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         store = await stack.enter_async_context(_opened(options.store))
         ledger, call_log = Ledger(store), CallLog(store)
         stack.callback(ledger.owner.release)
-        stack.push_async_callback(call_log.flush)  # of an interrupted run too
         watcher = Harmless(options.watcher)
 
         def record(call: CallRecord) -> None:
@@ -99,10 +100,11 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                 watcher.request_sent(call.task, call.integration)
 
         registry = _registry(crew, environment, ledger, record)
-        stack.push_async_callback(registry.disconnect_all)
         started_at = datetime.now(UTC)
         run_id = secrets.token_hex(5)
         await store.read(lambda _connection: None)  # an unusable store is found before a folder is made
+        with suppress(StoreFailed):  # the run's own row is written next, and meets the same
+            await prune(store, timedelta(days=keep_days))
         repeating, left = await _repetition(store, run_id, crew, environment, options)
         folder = _make_folder(options.out, f"{crew.name}_{started_at:%Y%m%d}_{run_id}")
         run = RunContext(
@@ -119,15 +121,24 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
             on_progress=watcher.progressed,
             on_tool=watcher.tool_called,
         )
+        recording = Recording(run)
+        stack.push_async_callback(recording.flush_calls)  # of an interrupted run too
+        stack.push_async_callback(registry.disconnect_all)
         frame = RunFrame(
             crew=crew,
             run=run,
+            recording=recording,
             environment=environment,
             model=choice.label,
             started_at=started_at,
             repetition=repeating,
         )
-        await _begin(store, frame)
+        about = {"crew": crew.name, "environment": environment.name, "model": choice.label}
+        try:
+            await recording.begin({**about, "started_at": started_at.isoformat()})
+        except ConfigurationError:
+            folder.rmdir()  # nothing was started, and nothing stays
+            raise
         try:
             watcher.run_started(
                 RunStarted(
@@ -141,18 +152,40 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
                     unfinished=left,
                 )
             )
-            outcomes = await _run_tasks(crew, run, performers, store, watcher)
+            outcomes = await _run_tasks(crew, recording, performers, watcher)
             watcher.reporting()
             if repeating is not None:
                 repeating.finished = await finish_if_done(store, repeating, run_id, outcomes.values())
             record_of_run = await make_record(frame, outcomes, store)
-            files = write_reports(record_of_run, folder)
-        except BaseException:
-            await _end(store, run_id, INTERRUPTED)
+            files = await _reported(record_of_run, folder, recording)
+            await recording.end(record_of_run.result.status.value)
+            if recording.failure is not None and record_of_run.store_failure is None:  # it failed at the very last
+                record_of_run = told_of(record_of_run, recording.failure)
+                files = await _reported(record_of_run, folder, recording)
+        except _ReportsFailed:
             raise
-        result = record_of_run.published()
-        await _end(store, run_id, result.status.value)
-        return RunOutput(record_of_run, result, folder, files, run.values)
+        except BaseException:
+            await recording.end()
+            raise
+        return RunOutput(record_of_run, record_of_run.published(), folder, files, run.values)
+
+
+class _ReportsFailed(NewFuseError):
+    """The run has ended, and its reports cannot be written."""
+
+
+async def _reported(record: RunRecord, folder: Path, recording: Recording) -> list[Path]:
+    try:
+        return write_reports(record, folder)
+    except OSError as exc:
+        await recording.end(RunStatus.NEEDS_ATTENTION.value)
+        result, writes = record.result, record.effects
+        raise _ReportsFailed(
+            f"The reports cannot be written to {folder}: {exc.strerror}. The run has ended: "
+            f"{result.completed_tasks} of {result.total_tasks} tasks completed; {writes.confirmed} writes confirmed, "
+            f"{writes.failed} failed, {writes.unknown} unknown, {writes.skipped} confirmed earlier. "
+            f"{record.store_failure or f'`newfuse runs show {result.run_id}` has more.'}"
+        ) from exc
 
 
 def _refuse_what_nobody_can_do(crew: Crew, choice: ModelChoice) -> None:
@@ -165,15 +198,13 @@ def _refuse_what_nobody_can_do(crew: Crew, choice: ModelChoice) -> None:
 
 
 async def _run_tasks(
-    crew: Crew,
-    run: RunContext,
-    performers: Callable[[Agent], Performers],
-    store: Store,
-    watcher: Watcher,
+    crew: Crew, recording: Recording, performers: Callable[[Agent], Performers], watcher: Watcher
 ) -> dict[str, TaskOutcome]:
+    run = recording.run
+
     async def ended(outcome: TaskOutcome) -> TaskOutcome:
         run.outcomes[outcome.name] = outcome
-        await _keep(store, run.run_id, outcome)
+        await recording.keep(outcome)
         watcher.task_ended(outcome)
         return outcome
 
@@ -262,43 +293,9 @@ async def _opened(store: Store | Path | None) -> AsyncIterator[Store]:
 def _make_folder(out: Path, name: str) -> Path:
     folder = out / name
     try:
-        folder.mkdir(parents=True)
+        make_private_folder(folder)
     except OSError as exc:
         raise ConfigurationError(
             f"The folder {folder} for the reports cannot be made: {exc.strerror}. Choose another with --out."
         ) from exc
     return folder
-
-
-async def _begin(store: Store, frame: RunFrame) -> None:
-    row = {
-        "run_id": frame.run.run_id,
-        "crew": frame.crew.name,
-        "mode": frame.environment.mode,
-        "environment": frame.environment.name,
-        "model": frame.model,
-        "started_at": frame.started_at.isoformat(),
-        "status": RUNNING,
-        "folder": str(frame.run.folder.resolve()),
-    }
-    await store.write(lambda connection: connection.execute(insert(runs).values(row)))
-
-
-async def _end(store: Store, run_id: str, status: str) -> None:
-    changes = {"status": status, "finished_at": datetime.now(UTC).isoformat()}
-    query = update(runs).where(runs.c.run_id == run_id).values(changes)
-    await store.write(lambda connection: connection.execute(query))
-
-
-async def _keep(store: Store, run_id: str, outcome: TaskOutcome) -> None:
-    row = {
-        "run_id": run_id,
-        "name": outcome.name,
-        "agent": outcome.agent,
-        "status": outcome.status.value,
-        "started_at": outcome.started_at.isoformat(),
-        "finished_at": outcome.finished_at.isoformat(),
-        "error": outcome.error,
-        "outcome": outcome.model_dump(mode="json"),
-    }
-    await store.write(lambda connection: connection.execute(insert(task_rows).values(row)))

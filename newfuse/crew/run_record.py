@@ -10,7 +10,9 @@ from typing import Literal
 
 from newfuse.crew.crew import Crew
 from newfuse.crew.job import RunContext
+from newfuse.crew.recording import Recording
 from newfuse.environment import Environment
+from newfuse.errors import StoreFailed
 from newfuse.observe import (
     CallStatistics,
     Deliverability,
@@ -56,6 +58,7 @@ class RunFrame:
 
     crew: Crew
     run: RunContext
+    recording: Recording
     environment: Environment
     model: str
     started_at: datetime
@@ -63,14 +66,18 @@ class RunFrame:
 
 
 async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], store: Store) -> RunRecord:
-    """Return everything the reports are written from; every number is read from the store or counted by the tasks."""
+    """Return everything the reports are written from; every number is read from the store or counted by the tasks.
+
+    Where the store failed, the calls it could not take any more are counted with those it has.
+    """
     run = frame.run
-    await run.call_log.flush()
+    await frame.recording.flush_calls()
+    unwritten = run.call_log.unwritten
     finished_at = datetime.now(UTC)
     since = finished_at - WINDOW
-    calls = await calls_of_run(store, run.run_id)
+    calls = await calls_of_run(store, run.run_id, unwritten)
     statistics, by_task = calls.by_integration, calls.by_task
-    window = await window_statistics(store, since, finished_at, mode=frame.environment.mode)
+    window = await window_statistics(store, since, finished_at, mode=frame.environment.mode, unwritten=unwritten)
     health = {
         slug: HealthReading(ok=one.ok, latency_ms=one.latency_ms, at=one.at, error=one.error)
         for slug, one in run.registry.last_health.items()
@@ -78,8 +85,10 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
     in_order = [outcomes[name] for name in frame.crew.tasks]
     confirmed = await _confirmed(run)
     result = _result(frame, in_order, finished_at, statistics, by_task, health, confirmed)
+    failure = frame.recording.failure
     return RunRecord(
         result=result,
+        store_failure=failure.for_model if failure is not None else None,
         outcomes=in_order,
         services=_services(frame),
         health=health,
@@ -102,6 +111,12 @@ async def make_record(frame: RunFrame, outcomes: Mapping[str, TaskOutcome], stor
         tls=calls.tls_versions,
         settings={one.id: one.settings_in_force() for one in run.registry.get_integrations()},
     )
+
+
+def told_of(record: RunRecord, failure: StoreFailed) -> RunRecord:
+    """Return the record of a run whose store failed after it was made."""
+    result = record.result.model_copy(update={"status": RunStatus.NEEDS_ATTENTION})
+    return record.model_copy(update={"result": result, "store_failure": failure.for_model})
 
 
 def _result(
@@ -166,7 +181,10 @@ def _reasons(frame: RunFrame, outcomes: Sequence[TaskOutcome], rate: float) -> l
     Success needs every task that was started to be completed, at least the specified share of all tasks, every money
     effect asked for to be done, and no critical check to have failed.
     """
-    reasons = [f"{title_of(outcome)}: {why}" for outcome in outcomes for why in _of_task(frame, outcome)]
+    reasons = []
+    if frame.recording.failure is not None:  # nobody could say later what it did
+        reasons.append(f"the run is not recorded whole: {_shortened(frame.recording.failure.for_model)}")
+    reasons += [f"{title_of(outcome)}: {why}" for outcome in outcomes for why in _of_task(frame, outcome)]
     if rate < SUCCESS_THRESHOLD and not reasons:
         reasons.append(f"{percent(rate)} of the tasks completed, {percent(SUCCESS_THRESHOLD)} are needed")
     return reasons

@@ -27,7 +27,7 @@ from newfuse.crew.task import Task
 from newfuse.crew.tool import Tool
 from newfuse.crew.tool_adapter import adapt
 from newfuse.crew.typed_value import ASKED_AT_MOST, Wanted, checked
-from newfuse.errors import NewFuseError, Rejected, VendorError
+from newfuse.errors import NewFuseError, Rejected, StoreFailed, VendorError
 from newfuse.log import logger
 from newfuse.redact import Masker, redact_text
 from newfuse.report.results import OUTPUT_CHARACTERS, CheckResult, Performance, TaskOutcome, TaskStatus
@@ -219,11 +219,13 @@ def _armed(agent: Agent, job: Job) -> tuple[list[BaseTool], list[AgentMiddleware
 
 
 def _vendor_is_down(job: Job) -> bool:
-    """Say whether a vendor's failure stands open that another performer would meet as well.
+    """Say whether a failure of a vendor or of the store stands open that another performer would meet as well.
 
     What a vendor refused (`Rejected`) may be the model's own mistake.
     """
-    return any(isinstance(error, VendorError) and not isinstance(error, Rejected) for error in job.open_errors())
+    return any(
+        isinstance(error, VendorError | StoreFailed) and not isinstance(error, Rejected) for error in job.open_errors()
+    )
 
 
 def _is_measurable(task: Task) -> bool:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, select
 from newfuse.effects import rows
 from newfuse.effects.intent import Intent, Outcome, Standing, State, Verdict
 from newfuse.effects.owner import Owner
+from newfuse.errors import EffectUnknown, StoreFailed
 from newfuse.store import Store
 from newfuse.store.schema import effects
 from newfuse.types import Once
@@ -80,13 +81,15 @@ class Ledger:
         """Record what became of intents, in one transaction.
 
         Raises:
-            ConfigurationError: The store cannot be written to; the effects are then in doubt, as after a crash.
+            EffectUnknown: The store cannot be written to; the effects are then in doubt, as after a crash.
         """
         if not outcomes:
             return
         now = _now()
         try:
             await self.store.write(partial(rows.settle, outcomes=outcomes, now=now))
+        except StoreFailed as exc:
+            raise EffectUnknown(f"the outcome of a write could not be recorded: {exc.for_model}") from exc
         finally:
             self._at_work.difference_update(outcome.key for outcome in outcomes)
 

@@ -1,4 +1,4 @@
-"""Tells whether the process that recorded an intent still lives.
+"""Tells whether the process that recorded an intent, or began a run, still lives.
 
 A lock file is held as long as the process runs; the kernel lets go of it however the process ends, so no heartbeat and
 no clock can be wrong about it.
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from newfuse.private_files import FILE_MODE, make_private_folder
+
 FOLDER = "alive"
 SUFFIX = ".lock"
 
@@ -22,7 +24,7 @@ class Owner:
     """This process, as the ledger knows it."""
 
     def __init__(self, store_folder: Path | None) -> None:
-        """Name this process; the lock is taken at its first intent.
+        """Name this process; the lock is taken when it begins a run, or at its first intent.
 
         Args:
             store_folder: Folder of the store, or None when it is in memory and no other process can see it.
@@ -40,9 +42,11 @@ class Owner:
             _in_memory.add(self.id)
             return
         if self._lock is not None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._path(self.id), thread_local=False)
+            if self._path(self.id).exists():
+                return
+            self._lock.release()  # somebody has removed the file: to others this process would seem to be gone
+        make_private_folder(self._folder)
+        self._lock = FileLock(self._path(self.id), thread_local=False, mode=FILE_MODE)
         self._lock.acquire(timeout=0)
         for path in self._folder.glob(f"*{SUFFIX}"):
             self.is_alive(path.stem)
@@ -56,7 +60,7 @@ class Owner:
             self._path(self.id).unlink(missing_ok=True)
 
     def is_alive(self, owner: str) -> bool:
-        """Say whether the process of that id still runs."""
+        """Say whether the process of that id still runs; called within a write transaction, like `claim`."""
         if owner == self.id or owner in _in_memory:
             return True
         if self._folder is None or not self._path(owner).exists():

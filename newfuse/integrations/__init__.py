@@ -5,7 +5,7 @@ from newfuse.integrations.catalog import available_integrations, create_integrat
 from newfuse.integrations.config import Capabilities, IntegrationConfig
 from newfuse.integrations.integration import Health, Integration
 from newfuse.integrations.registry import IntegrationRegistry
-from newfuse.integrations.result import ItemResult, Performed, Record, WriteStatus
+from newfuse.integrations.result import ItemResult, Performed, Pruned, Record, WriteStatus
 
 __all__ = [
     "ActionSpec",
@@ -16,6 +16,7 @@ __all__ = [
     "IntegrationRegistry",
     "ItemResult",
     "Performed",
+    "Pruned",
     "Record",
     "WriteStatus",
     "action",

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from newfuse.effects.pruning import is_pruned
+from newfuse.integrations.result import Pruned
 from newfuse.integrations.schema import Signature, read_signature
 from newfuse.log import logger
 from newfuse.types import Effect, Once
@@ -72,16 +74,22 @@ class ActionSpec:
     def revive(self, response: Any) -> Any:
         """Turn a stored answer back into what the action returned.
 
-        An answer that an earlier version stored in another shape is returned as the JSON it is: the write is done, and
-        must not look as if it were not.
+        Of one that was pruned a `Pruned` is returned, with the vendor's id. An answer that an earlier version stored in
+        another shape is returned as the JSON it is: the write is done, and must not look as if it were not.
         """
         if response is None:
             return None
+        if is_pruned(response):
+            return [_pruned(one) for one in response] if isinstance(response, list) else _pruned(response)
         try:
             return _adapter(self.signature.returns).validate_python(response)
         except ValidationError:
             _log.warning("the stored answer of %s has another shape by now and is returned as JSON", self.name)
             return response
+
+
+def _pruned(left: dict[str, Any]) -> Pruned:
+    return Pruned(left.get("id"))
 
 
 @cache

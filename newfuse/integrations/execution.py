@@ -28,6 +28,7 @@ from newfuse.integrations.result import ItemResult, Performed, WriteStatus
 from newfuse.integrations.settlement import (
     Method,
     carries_its_mark,
+    exists_already,
     is_old_enough,
     look_up,
     nobody_can_tell,
@@ -156,10 +157,11 @@ class _Write:
         await self.ledger.retake(intent, standing, **_about())
         sent = await self._send(intent, arguments, replace(standing, begun_at=None))  # no doubt is left
         if self.lookup is not None and isinstance(sent.error, Conflict):
-            # It exists all the same: the look-up was answered by somebody who did not know.
+            # It exists all the same. Whether the earlier attempt made it, the look-up may still find.
             found = await look_up(intent, self.spec, self.lookup, arguments)
             if found is not None and not isinstance(found, NewFuseError):
                 return Performed(WriteStatus.CONFIRMED, standing.key, found)
+            return Performed(WriteStatus.UNKNOWN, standing.key, error=exists_already(self.spec, standing, sent.error))
         return sent
 
     async def _send(self, intent: Intent, arguments: dict[str, Any], standing: Standing) -> Performed:

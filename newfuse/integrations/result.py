@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from newfuse.errors import NewFuseError
+from newfuse.errors import AnswerPruned, NewFuseError
 
 
 class Record(BaseModel):
@@ -25,6 +25,40 @@ class Record(BaseModel):
         if name not in type(self).__pydantic_fields__:
             raise KeyError(name)
         return getattr(self, name)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What is left of the answer to a write that was confirmed long ago: the vendor's id, or None where it had none.
+
+    Whoever needs more reads it from the vendor; asking this for it raises `AnswerPruned`.
+    """
+
+    id: str | int | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the id.
+
+        Raises:
+            AnswerPruned: Something else was asked for, or there is no id.
+        """
+        if name == "id" and self.id is not None:
+            return self.id
+        raise self._gone(name)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what is gone.
+
+        Raises:
+            AnswerPruned: Always; it is an AttributeError too.
+        """
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise self._gone(name)
+
+    def _gone(self, name: str) -> AnswerPruned:
+        where = f"its id is {self.id}; read it back from the vendor" if self.id is not None else "nor is there an id"
+        return AnswerPruned(f"the write is done, but the {name} of its answer is no longer kept: {where}")
 
 
 class WriteStatus(StrEnum):

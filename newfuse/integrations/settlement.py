@@ -85,5 +85,16 @@ def nobody_can_tell(intent: Intent, spec: ActionSpec, standing: Standing) -> Eff
     return EffectUndecided(text) if reported_before and intent.kind is not Effect.MONEY else EffectUnknown(text)
 
 
+def exists_already(spec: ActionSpec, standing: Standing, refusal: NewFuseError) -> EffectUnknown:
+    """Return the error of a write in doubt whose repetition is refused because the thing is there, not as it was sent.
+
+    An earlier attempt may have made it and somebody changed it since, or it may be another's.
+    """
+    return EffectUnknown(
+        f"an earlier {spec.name} may have happened: {refusal.for_model.rstrip('.')}, and it is not as it was sent. A "
+        f"person decides, with `newfuse effects settle {standing.key[:SHOWN_KEY]} --happened` or `--did-not`"
+    )
+
+
 def _settled_from(begun_at: str, spec: ActionSpec) -> datetime:
     return datetime.fromisoformat(begun_at) + timedelta(seconds=spec.settles_after_s)

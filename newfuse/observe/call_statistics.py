@@ -20,9 +20,10 @@ from newfuse.store.schema import calls, runs
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    from newfuse.http.record import CallRecord
     from newfuse.store import Store
 
-    _Row: TypeAlias = Row[*tuple[Any, ...]]
+    _Row: TypeAlias = Row[*tuple[Any, ...]] | CallRecord
 
 K = TypeVar("K", bound=Hashable)
 
@@ -83,9 +84,16 @@ class RunCalls:
         return {host: sorted(versions) for host, versions in sorted(found.items())}
 
 
-async def calls_of_run(store: Store, run_id: str) -> RunCalls:
-    """Return the calls of one run; flush the call log first."""
-    return RunCalls(await _rows(store, calls.c.run_id == run_id))
+async def calls_of_run(store: Store, run_id: str, unwritten: Sequence[CallRecord] = ()) -> RunCalls:
+    """Return the calls of one run; flush the call log first.
+
+    Args:
+        store: Where the calls are recorded.
+        run_id: The run.
+        unwritten: Calls that the store could not take.
+    """
+    of_run = [call for call in unwritten if call.run_id == run_id]
+    return RunCalls([*await _rows(store, calls.c.run_id == run_id), *of_run])
 
 
 async def run_statistics(store: Store, run_id: str) -> dict[str, CallStatistics]:
@@ -99,7 +107,12 @@ async def calls_by_task(store: Store, run_id: str) -> dict[str, CallStatistics]:
 
 
 async def window_statistics(
-    store: Store, since: datetime, until: datetime | None = None, *, mode: str | None = None
+    store: Store,
+    since: datetime,
+    until: datetime | None = None,
+    *,
+    mode: str | None = None,
+    unwritten: Sequence[CallRecord] = (),
 ) -> dict[str, CallStatistics]:
     """Return the statistics of a window of time, by integration.
 
@@ -108,6 +121,7 @@ async def window_statistics(
         since: Beginning of the window, included (aware).
         until: End of the window, included; None for now.
         mode: Only the calls of runs of this mode, `sandbox` or `live`; None takes all calls, those outside of runs too.
+        unwritten: Calls of that mode, up to `until`, that the store could not take.
 
     Returns:
         Only the integrations that were called; one that is missing has no data.
@@ -117,7 +131,8 @@ async def window_statistics(
         where.append(calls.c.started_at <= _stamp(until))
     if mode is not None:
         where.append(calls.c.run_id.in_(select(runs.c.run_id).where(runs.c.mode == mode)))
-    return _grouped(await _rows(store, *where), lambda row: str(row.integration))
+    in_window = [call for call in unwritten if call.started_at >= since]
+    return _grouped([*await _rows(store, *where), *in_window], lambda row: str(row.integration))
 
 
 async def endpoint_statistics(store: Store, run_id: str) -> dict[str, list[EndpointStatistics]]:

@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from newfuse.effects.owner import Owner
 from newfuse.observe.call_statistics import calls_by_task, run_statistics
 from newfuse.observe.statistics import CallStatistics
 from newfuse.store.schema import calls, effects, runs, tasks
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from newfuse.store import Store
 
 
+RUNNING, INTERRUPTED = "RUNNING", "INTERRUPTED"
+"""The statuses of a run that has no result: it goes on, or it was ended before it had one."""
 UNFINISHED = "unfinished"  # of a task that began and did not end with an outcome
 
 
@@ -28,7 +31,8 @@ class _Model(BaseModel):
 class RunSummary(_Model):
     """One run in the list; times are ISO 8601 in UTC.
 
-    A run whose status is RUNNING goes on, or its process ended without a word.
+    The status is RUNNING while the run goes on and INTERRUPTED when it was ended by a signal or its process is gone, of
+    which `finished_at` is None then; else it is that of `results.json`.
     """
 
     run_id: str
@@ -72,10 +76,26 @@ async def list_runs(store: Store) -> list[RunSummary]:
         count = (
             select(func.count()).where(calls.c.run_id == runs.c.run_id, calls.c.sent).correlate(runs).scalar_subquery()
         )
-        query = select(runs, count.label("calls")).order_by(runs.c.started_at.desc())
+        shown = [runs.c[name] for name in RunSummary.model_fields if name in runs.c]
+        query = select(*shown, count.label("calls")).order_by(runs.c.started_at.desc())
         return [RunSummary.model_validate(dict(row._mapping)) for row in connection.execute(query)]
 
+    await settle_abandoned(store)
     return await store.read(read)
+
+
+async def settle_abandoned(store: Store) -> None:
+    """Mark the runs as interrupted that are recorded as running and whose process is gone."""
+    owner = Owner(store.folder)
+    going_on = runs.c.status == RUNNING
+
+    def settle(connection: Connection) -> None:
+        found = connection.execute(select(runs.c.run_id, runs.c.owner).where(going_on)).all()
+        gone = [row.run_id for row in found if row.owner is None or not owner.is_alive(row.owner)]
+        connection.execute(update(runs).where(runs.c.run_id.in_(gone)).values(status=INTERRUPTED))
+
+    if await store.read(lambda connection: connection.execute(select(runs.c.run_id).where(going_on).limit(1)).scalar()):
+        await store.write(settle)  # a write transaction, in which processes take turns at each other's locks
 
 
 async def find_runs(store: Store, beginning: str) -> list[RunSummary]:

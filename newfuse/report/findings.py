@@ -51,6 +51,7 @@ class Finding(BaseModel):
 def findings(record: RunRecord) -> list[Finding]:
     """Return what the run found, the most urgent first; empty when there is nothing to do."""
     found = [
+        *_store(record),
         *_obstacles(record),
         *_connections(record),
         *(one for outcome in record.outcomes for one in _outcome(record, outcome)),
@@ -84,6 +85,16 @@ def _obstacles(record: RunRecord) -> Iterator[Finding]:
             what=f"{harmless(one.file)}: {harmless(one.what)}.",
             next_step=step,
             rests_on="the run's folder",
+        )
+
+
+def _store(record: RunRecord) -> Iterator[Finding]:
+    if record.store_failure is not None:
+        yield Finding(
+            urgency=Urgency.CRITICAL,
+            what=f"The run is not recorded whole: {harmless(record.store_failure)}",
+            next_step="Mend the store as said there before anything is run again; keep this report until then.",
+            rests_on="the store",
         )
 
 

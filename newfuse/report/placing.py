@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from newfuse.private_files import make_private
+
 
 def place(path: Path, fill: Callable[[TextIO], object]) -> str | None:
     """Write a text file, UTF-8, by a rename; what cannot be replaced in its place is put aside.
@@ -56,9 +58,7 @@ def _write(path: Path, fill: Callable[[TextIO], object]) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
             fill(file)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide the report from the group
+        make_private(Path(temporary))  # mkstemp asks for the same, and the umask may take it away
         Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -90,6 +90,7 @@ class RunRecord(_Model):
         settings: What is really in force, by integration: names of settings (`retry attempts`, `retry total s`,
             `breaker failures`, `breaker recovery s`, `rate limit` …) with their values.
         maintenance: Maintenance windows somebody configured.
+        store_failure: How the store failed while the run went on, with the way out; None when all is recorded.
     """
 
     result: RunResult
@@ -106,6 +107,7 @@ class RunRecord(_Model):
     tls: dict[str, list[str]] = {}
     settings: dict[str, dict[str, JSON]] = {}
     maintenance: list[MaintenanceWindow] = []
+    store_failure: str | None = None
 
     def published(self) -> RunResult:
         """Return what `results.json` holds, with what was observed of the vendors."""

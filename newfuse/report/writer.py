@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from newfuse.log import logger
+from newfuse.private_files import make_private_folder
 from newfuse.report.findings import findings
 from newfuse.report.placing import place_text
 from newfuse.report.record import RunRecord
@@ -35,11 +36,12 @@ def write_reports(record: RunRecord, folder: Path) -> list[Path]:
 
     Args:
         record: The run; the obstacles are entered in its result.
-        folder: Where to; made when missing.
+        folder: Where to; made when missing, for its owner alone like the files in it.
 
     Returns:
         The files written, in the order they were written.
     """
+    make_private_folder(folder)
     paths, obstacles = _write_all(record, folder)
     if obstacles:
         record.result.obstacles = obstacles

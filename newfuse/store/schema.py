@@ -14,10 +14,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
-VERSION = 1
-"""Raised with every change of a table; a store of another version is refused, not guessed at."""
+VERSION = 2
+"""Raised with every change of a table, together with a step in `newfuse.store.migrations`."""
 
 metadata = MetaData()
 
@@ -33,8 +34,9 @@ runs = Table(
     Column("model", String, nullable=False),
     Column("started_at", String, nullable=False),  # ISO 8601, UTC
     Column("finished_at", String),
-    Column("status", String, nullable=False),  # RUNNING, then results.json's status
+    Column("status", String, nullable=False),  # RUNNING, INTERRUPTED, or results.json's status
     Column("folder", String),  # where the reports lie
+    Column("owner", String),  # the process that began it (newfuse.effects.owner)
 )
 
 repetitions = Table(
@@ -114,4 +116,6 @@ effects = Table(
     Column("created_at", String, nullable=False),
     Column("settled_at", String),
     Index("effects_by_run", "run_id", "task"),
+    # Those whose contents can be pruned one day (newfuse.effects.pruning), found without reading all the others.
+    Index("effects_with_contents", "settled_at", sqlite_where=text("arguments IS NOT NULL AND settled_at IS NOT NULL")),
 )

@@ -41,7 +41,7 @@ def test_help_names_every_command_and_no_other(here: Path, capsys: pytest.Captur
     assert 0 == main(["--help"])
     listed = capsys.readouterr().out.partition("Commands:\n")[2]
     named = {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "}
-    assert {"run", "runs", "effects", "integrations", "sandbox", "report", "doctor"} == named
+    assert {"run", "runs", "effects", "store", "integrations", "sandbox", "report", "doctor"} == named
 
 
 def test_help_answers_within_its_share_of_cpu():
@@ -58,7 +58,7 @@ def test_version_is_printed(here: Path, capsys: pytest.CaptureFixture[str]):
     assert f"newfuse {__version__}\n" == capsys.readouterr().out
 
 
-@pytest.mark.parametrize("group", [[], ["runs"], ["effects"], ["integrations"], ["sandbox"], ["report"]])
+@pytest.mark.parametrize("group", [[], ["runs"], ["effects"], ["store"], ["integrations"], ["sandbox"], ["report"]])
 def test_a_group_without_a_command_shows_its_help_and_exits_2(
     group: list[str], here: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -94,10 +95,69 @@ def test_the_second_signal_ends_it_at_once_and_leaves_the_store_readable(
         assert 130 == process.wait(LONGEST_S)
         assert time.monotonic() - began < 5
     [run] = json.loads(newfuse("runs", "list", "--json").stdout)
-    assert "RUNNING" == run["status"]  # it could not say more
+    assert "INTERRUPTED" == run["status"]  # it could not say so itself
     [task] = json.loads(newfuse("runs", "show", run["run_id"], "--json").stdout)["tasks"]
     assert {"intent": 1} == task["effects"]  # and what it was about to do is known
-    assert "its process ended without a word" in newfuse("runs", "list").stdout
+    assert "ended before it had a result" in newfuse("runs", "list").stdout
+
+
+def recorded(store: Path) -> int:
+    """Count the calls on disk, as a stranger would."""
+    connection = sqlite3.connect(f"file:{store / 'newfuse.db'}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_a_killed_run_is_interrupted_in_every_list_and_shows_its_calls(
+    newfuse: Command, app: Path, served: SandboxServer
+):
+    with running(app, "--sandbox", served.url) as process:
+        [going_on] = json.loads(newfuse("runs", "list", "--json").stdout)
+        assert "RUNNING" == going_on["status"]
+        until = time.monotonic() + LONGEST_S
+        while not served.sandbox.log or recorded(app / ".newfuse") < len(served.sandbox.log):
+            assert time.monotonic() < until, "the calls are not written while the run goes on"
+            time.sleep(0.02)  # another process writes them
+        process.kill()
+        process.communicate()
+    [run] = json.loads(newfuse("runs", "list", "--json").stdout)
+    detail = json.loads(newfuse("runs", "show", run["run_id"], "--json").stdout)
+    shown = newfuse("runs", "list").stdout + newfuse("runs", "show", run["run_id"]).stdout
+    assert ("INTERRUPTED", "INTERRUPTED") == (run["status"], detail["status"])
+    assert len(served.sandbox.log) == run["calls"] == detail["calls"] > 0
+    assert "RUNNING" not in shown
+    assert 3 == shown.count("INTERRUPTED")  # in the list, in its legend, and of the run itself
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_the_process_is_leaving_changes_nothing(
+    newfuse: Command, app: Path, served: SandboxServer, number: signal.Signals
+):
+    slow = app / "crews" / "slow.py"
+    leaves_slowly = """
+import atexit, time
+
+@atexit.register
+def leave_slowly():
+    Path("leaving").write_text("")
+    time.sleep(1)
+"""
+    slow.write_text(slow.read_text() + leaves_slowly)
+    with running(app, "--sandbox", served.url) as process:
+        process.send_signal(number)
+        until = time.monotonic() + LONGEST_S
+        while not (app / "leaving").exists():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert process.poll() is None
+        process.send_signal(number)
+        _output, errors = process.communicate(timeout=LONGEST_S)
+    assert 130 == process.returncode
+    assert "Traceback" not in errors
+    [run] = json.loads(newfuse("runs", "list", "--json").stdout)
+    assert "INTERRUPTED" == run["status"]
 
 
 def test_ctrl_c_stops_a_served_sandbox_in_order(app: Path):

@@ -24,6 +24,7 @@ from newfuse import (
     Disposition,
     InvalidArguments,
     Job,
+    NewFuseError,
     Procedure,
     ToolFailed,
     ToolResult,
@@ -242,17 +243,17 @@ async def test_a_view_that_breaks_stops_no_work(world: World):
     assert told == ["run_started", "tool_called"]
 
 
-async def test_reports_that_cannot_be_written_leave_the_run_marked_as_interrupted(
+async def test_reports_that_cannot_be_written_are_said_with_what_the_run_came_to(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(*given: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("newfuse.crew.crew_run.write_reports", refuse)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(NewFuseError, match=r"No space left .* The run has ended: 1 of 1 tasks .* 3 writes conf"):
         await world.run(paying_crew())
     [row] = await world.rows()
-    assert row["status"] == "INTERRUPTED"
+    assert row["status"] == "NEEDS ATTENTION"
     assert world.taken == [501, 702, 903]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -99,6 +102,54 @@ async def test_campaigns_that_the_vendor_refuses_are_no_success(
     assert_it_asks_for_attention(ran, MAILING)
     assert "(HTTP 400)" in task(ran, MAILING)["error"]
     assert {"pending" if path is None else "failed"} == {one["disposition"] for one in exceptions(ran, MAILING)}
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[[bytes], str]]:
+    """Serves one page with status 200, whatever is asked, in a vendor's place; returns its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def serve(page: bytes) -> str:
+        class Answer(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                self.send_response(200)
+                self.send_header("content-length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the names the standard library calls
+
+            def log_message(self, *_said: object) -> None:
+                """Say nothing."""
+
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Answer))
+        Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("page", [b"{}", b"<html><body>Back soon</body></html>"])
+@pytest.mark.parametrize(("slug", "name"), [("mailchimp", MAILING), ("stripe", PAYING)])
+async def test_pages_in_the_place_of_a_vendor_are_no_success_and_measure_nothing(
+    inside: Inside, stranger: Callable[[bytes], str], slug: str, name: str, page: bytes
+):
+    campaign = {
+        "type": "news",
+        "list_name": "active_customers",
+        "subject_line": "News",
+        "template": "product_update_template",
+    }
+    given = {"email_campaigns": [campaign]} if slug == "mailchimp" else {"payments": [payment(1), payment(2)]}
+    ran = await inside.run(given, world=inside.world(**{slug: {"base_url": stranger(page)}}))
+    assert_it_asks_for_attention(ran, name)
+    measured = [one for one in ran.results["facts"] if one["source"]["kind"] == "vendor" and one["value"] is not None]
+    assert [] == [one["name"] for one in measured if one["source"]["integration"] == slug]
+    assert "✅ passed" not in ran.report(name).partition("## Checks")[2].replace("| No card data in records | ✅", "")
 
 
 async def test_lost_events_are_no_success_and_every_one_is_named(inside: Inside):

@@ -59,6 +59,15 @@ async def test_a_killed_process_leaves_its_intent_and_its_lock_is_cleared_away(
     assert [] == list((folder / "alive").glob("*.lock"))
 
 
+async def test_a_process_whose_lock_was_removed_takes_it_again(new_ledger: Callable[..., Ledger], folder: Path):
+    ledger, other = new_ledger(), new_ledger()
+    ledger.owner.claim()
+    (folder / "alive" / f"{ledger.owner.id}.lock").unlink()
+    assert not other.owner.is_alive(ledger.owner.id)
+    ledger.owner.claim()
+    assert other.owner.is_alive(ledger.owner.id)
+
+
 @pytest.mark.parametrize("killed", ["before", "after"])
 async def test_a_payment_in_doubt_is_sent_again_under_its_own_key_as_it_was_recorded(
     ledger: Ledger, customer, vendor: Vendor, killed: str

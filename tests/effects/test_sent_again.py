@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
+from aging import age_effects
 from effects.shop import Vendor
 from newfuse.effects import Ledger
 from newfuse.integrations import WriteStatus
@@ -28,15 +29,12 @@ class LateToShow(Vendor):
 @pytest.fixture
 async def sent_again(ledger: Ledger, customer, vendor: Vendor) -> Ledger:
     """A booking that never left, was looked up and sent again hours later, and whose process died when it arrived."""
-    hours_ago = (datetime.now(UTC) - timedelta(hours=HOURS)).isoformat()
     for killed in ("before", "after"):
         one = customer("book", {"name": "room"}, "r1", killed=killed)
         one.start()
         one.end()
         if killed == "before":
-            await ledger.store.write(
-                lambda connection: connection.execute(update(effects).values(created_at=hours_ago))
-            )
+            await age_effects(ledger.store, HOURS * 60)
     assert 1 == len(vendor.arrived())
     return ledger
 

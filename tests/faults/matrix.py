@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import update
-
+from aging import age_effects
 from faults.answers import FOREIGN, Answer
 from faults.dying_writes import ANSWERED, APPLIED, BEFORE
 from faults.injector import LOST, THROUGH, Hop, Plan
@@ -20,11 +18,11 @@ from faults.zygote import Zygote
 from newfuse.effects import Ledger
 from newfuse.integrations import ActionSpec, WriteStatus
 from newfuse.store import Store
-from newfuse.store.schema import effects
 from newfuse.types import Once
 
 HOURS_LATER = 6  # older than any vendor's lag and any request, younger than any key
 PAST_THE_KEY = 26  # hours; Stripe forgets a key after 24
+FIRST, STILL, WELL, LATER, MORE = "at first", "while it lasts", "when all is well again", "hours later", "once more"
 DONE = {WriteStatus.CONFIRMED, WriteStatus.SKIPPED}
 
 
@@ -47,11 +45,11 @@ class Moment:
     only_look_ups: bool = False
     hours: int = 0
 
-    def plan(self, action: str, answer: Answer) -> Plan:
-        """Return what happens to the requests of one write."""
+    def plan(self, action: str, answer: Answer, *, again: bool) -> Plan:
+        """Return what happens to the requests of one write, asked for by this one at first or again."""
         then = Hop(arrives=False, comes_back=answer) if self.then else THROUGH
         first = self.first(answer) if self.first is not None else then
-        return Plan(action, first, then, self.only_look_ups, begun=self.killed is not None)
+        return Plan(action, first, then, self.only_look_ups, begun=again or self.killed is not None)
 
 
 def lost(*, applied: bool) -> Callable[[Answer], Hop]:
@@ -137,22 +135,17 @@ class Matrix:
         if moment.hours:
             await self._wait(ledger, moment.hours)
         integration, injector = await world.integration(slug, ledger)
-        settled_by_look_up = scenario.spec.lookup is not None
-        steps: list[tuple[str, bool]] = [("while it lasts", True), ("when all is well again", False)]
-        if settled_by_look_up:
-            steps.append(("hours later", False))
-        steps.append(("once more", False))
+        steps = _steps(scenario, moment)
         for step, troubled in steps:
-            if step == "hours later":
+            if step == LATER:
                 await self._wait(ledger, HOURS_LATER)
             for cell in cells:
-                injector.plan = moment.plan(action, cell.answer) if troubled else None
+                injector.plan = moment.plan(action, cell.answer, again=step == STILL) if troubled else None
                 mend(integration)
                 before = world.look()
                 said = await _ask(integration, action, cell)
                 cell.changed = added(cell.changed, scenario.of_the_write(world.changes(before)))
-                late = step in {"hours later", "once more"}
-                must = not troubled and _must_be_done(scenario, moment, cell, late=late)
+                must = not troubled and _must_be_done(scenario, moment, cell, late=step in {LATER, MORE})
                 if not cell.wrong:  # what follows from it says nothing more
                     cell.wrong = [f"{step}: {what}" for what in _judged(scenario, cell, said, must=must)]
                 cell.was = said
@@ -184,8 +177,18 @@ class Matrix:
     async def _wait(self, ledger: Ledger, hours: int) -> None:
         """Let hours pass: at the vendors, and since what stands in the ledger."""
         self._world.clock.at += hours * 3600
-        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
-        await ledger.store.write(lambda connection: connection.execute(update(effects).values(created_at=at)))
+        await age_effects(ledger.store, hours * 60)
+
+
+def _steps(scenario: Scenario, moment: Moment) -> list[tuple[str, bool]]:
+    """Return when the write is asked for, and whether the foreign answers still come then."""
+    steps = [(FIRST, True)]
+    if moment.killed is None and moment.then:
+        steps.append((STILL, True))
+    steps.append((WELL, False))
+    if scenario.spec.lookup is not None:
+        steps.append((LATER, False))
+    return [*steps, (MORE, False)]
 
 
 async def _ask(integration: Any, action: str, cell: Cell) -> str:

@@ -6,10 +6,10 @@ import json
 import re
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from aging import age_effects_in
 from faults.matrix import HOURS_LATER
 from faults.trade import EVENTS
 from faults.truth import Changes, Told, described
@@ -95,10 +95,7 @@ class Shop:
 
     def wait(self) -> None:
         """Let hours pass since what stands in the ledger."""
-        at = (datetime.now(UTC) - timedelta(hours=HOURS_LATER)).isoformat()
-        with sqlite3.connect(self.store) as connection:
-            connection.execute("UPDATE effects SET created_at = ?", [at])
-        connection.close()
+        age_effects_in(self.store.parent, HOURS_LATER * 60)
 
     def finish(self, clean: Changes) -> list[int]:
         """Run until nothing is missing that a later run can still do, and return how each run ended."""

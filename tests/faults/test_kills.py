@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 IN_A_ROW = (1, 2, 1, 3, 1, 2)  # kills before a run is let to its end: ten a test, and ten tests
 SEEDS = range(10)
 MOST_TICKS = 40  # of the event loop, from an answer to what follows from it
+SOONEST_S, SURELY_S = 0.02, 0.08  # after the fork; no run ends before it is 0.1 s old
 TRIES = 5  # a run may end before it is killed
 
 
@@ -49,8 +50,9 @@ def killed(shop: Shop, rng: random.Random, clean: Clean, before: int) -> str:
         before: How many runs were killed before it: the more, the less is left to do.
     """
     for shorter in range(1 + before, 1 + before + TRIES):
-        if rng.random() < 0.5:
-            after_s = rng.uniform(0.02, clean.took_s / shorter)
+        last = shorter == before + TRIES
+        if last or rng.random() < 0.5:
+            after_s = rng.uniform(SOONEST_S, SURELY_S if last else clean.took_s / shorter)
             where, ended = f"after {after_s:.3f} s", shop.run(kill_after_s=after_s)
         else:
             point = rng.choice([BEFORE, APPLIED, ANSWERED])

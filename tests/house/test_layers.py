@@ -18,6 +18,7 @@ LEVELS = {
     "config": 1,
     "environment": 1,
     "events": 1,
+    "private_files": 1,
     "log": 1,
     "privacy": 0,
     "redact": 0,  # every error masks its own text

@@ -167,3 +167,10 @@ def test_no_path_of_one_machine_stands_in_the_repository():
 
 def test_no_package_index_is_named():
     assert [] == places(PACKAGE_INDEX, repository_texts())
+
+
+def test_nobody_is_told_that_copying_one_file_copies_the_store():
+    """After a crash or during a run the latest writes lie in the log beside it: `newfuse store backup` copies both."""
+    texts = [*shipped_texts(), *(path for path in repository_texts() if path.suffix == ".md")]
+    assert [] == places(re.compile(r"\b(?:store is one|one) file that can be copied\b", re.IGNORECASE), texts)
+    assert places(re.compile(r"\bnewfuse store backup FILE\b"), texts)

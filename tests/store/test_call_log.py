@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
-from newfuse.errors import ConfigurationError
+from newfuse.errors import StoreFailed
 from newfuse.http import CallRecord
 from newfuse.store import CallLog, Store, call_log
 from newfuse.store.schema import calls
@@ -56,17 +56,60 @@ async def test_a_flushed_call_is_on_disk_as_it_was():
     await store.close()
 
 
-async def test_many_calls_are_written_in_the_background_and_each_once():
+async def written(store: Store, count: int) -> None:
+    """Return once that many calls are on disk, without anybody asking for it."""
+    async with asyncio.timeout(5):
+        while await store.read(counted) != (count, count):
+            pass  # a read is a turn of the store's thread: the loop goes on meanwhile
+
+
+async def test_calls_are_written_while_they_happen_with_nobody_asking_for_it():
     store = Store(None)
     log = CallLog(store)
-    count = 3 * call_log.BATCH + 7
-    for number in range(count):
-        log.record(call(number))
-        if number % call_log.BATCH == 0:
-            await asyncio.sleep(0)
-    await log.flush()
-    assert (count, count) == await store.read(counted)
+    log.record(call(0))
+    log.record(call(1))
+    await written(store, 2)
+    log.record(call(2))
+    await written(store, 3)
     await store.close()
+
+
+async def test_many_calls_of_one_moment_share_one_transaction(monkeypatch: pytest.MonkeyPatch):
+    store = Store(None)
+    log = CallLog(store)
+    transactions = 0
+    real = store.write
+
+    async def counting(work):
+        nonlocal transactions
+        transactions += 1
+        return await real(work)
+
+    monkeypatch.setattr(store, "write", counting)
+    for number in range(500):
+        log.record(call(number))
+    await written(store, 500)
+    assert 1 == transactions
+    await log.flush()
+    assert (500, 500) == await store.read(counted)
+    assert 1 == transactions
+    await store.close()
+
+
+def test_calls_of_a_loop_that_has_ended_do_not_keep_those_of_the_next_from_being_written():
+    store = Store(None)
+    log = CallLog(store)
+
+    async def record(number: int) -> None:
+        log.record(call(number))
+
+    async def record_and_wait() -> None:
+        log.record(call(2))
+        await written(store, 2)
+        await store.close()
+
+    asyncio.run(record(1))  # its timer never fires
+    asyncio.run(record_and_wait())
 
 
 async def test_calls_that_could_not_be_written_are_written_later(monkeypatch: pytest.MonkeyPatch, caplog):
@@ -74,19 +117,27 @@ async def test_calls_that_could_not_be_written_are_written_later(monkeypatch: py
     log = CallLog(store)
     real = store.write
 
-    async def full(work):
-        raise ConfigurationError("disk full")
+    tried = asyncio.Event()
 
+    async def full(work):
+        tried.set()
+        raise StoreFailed("disk full")
+
+    monkeypatch.setattr(call_log, "DELAY_S", 0)
     monkeypatch.setattr(store, "write", full)
-    for number in range(call_log.BATCH):
+    for number in range(1, 4):
+        tried.clear()
         log.record(call(number))
-    await asyncio.gather(*log._writing)
-    with pytest.raises(ConfigurationError):
+        await tried.wait()
+        await asyncio.gather(*log._writing)
+    with pytest.raises(StoreFailed):
         await log.flush()
-    assert "calls could not be written to the store" in caplog.text
+    assert ["call-1", "call-2", "call-3"] == [one.call_id for one in log.unwritten]
+    assert 1 == caplog.text.count("calls could not be written to the store")  # said once, not at every try
     monkeypatch.setattr(store, "write", real)
     await log.flush()
-    assert (call_log.BATCH, call_log.BATCH) == await store.read(counted)
+    assert (3, 3) == await store.read(counted)
+    assert [] == log.unwritten
     await store.close()
 
 

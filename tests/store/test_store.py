@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import shutil
 import sqlite3
+import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +16,8 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from newfuse.errors import ConfigurationError
+from newfuse.effects.owner import Owner
+from newfuse.errors import ConfigurationError, StoreFailed
 from newfuse.store import Store
 from newfuse.store.schema import VERSION, effects, meta
 
@@ -247,9 +252,190 @@ async def test_a_store_that_turns_read_only_names_the_way_out(tmp_path: Path):
     store = Store(tmp_path)
     await store.write(put("a"))
     await store.read(lambda connection: connection.exec_driver_sql("PRAGMA query_only = ON"))
-    with pytest.raises(ConfigurationError, match=r"cannot be used: .*readonly database\. .*--store or NEWFUSE_STORE"):
+    with pytest.raises(StoreFailed, match=r"failed: .*readonly database\. .*give permission .* run the same command"):
         await store.write(put("b"))
     await store.close()
+
+
+async def test_a_store_that_is_full_says_so_and_takes_writes_again_when_there_is_room(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.read(names)
+
+    def limit(pages: int):
+        return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar()
+
+    pages = await store.read(pragma("page_count"))
+    await store.read(limit(pages))
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match=r"failed: database or disk is full\. Make room .* run the same command"):
+            await store.write(put("a" * 10_000))
+    assert ["version"] == await store.read(names)
+    await store.read(limit(1_000_000))
+    await store.write(put("a"))
+    assert ["a", "version"] == await store.read(names)
+    await store.close()
+
+
+async def test_a_store_that_is_damaged_in_use_does_not_ask_for_room(tmp_path: Path):
+    store = Store(tmp_path)
+    await store.write(put("a"))
+    await store.read(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all())
+    await store.read(lambda connection: connection.exec_driver_sql("PRAGMA cache_size = 0"))
+    with (tmp_path / "newfuse.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 100_000)
+    with pytest.raises(StoreFailed, match=r"malformed\. Its file is damaged: put a backup in its place"):
+        await store.read(names)
+    await store.close()
+
+
+async def test_a_failure_of_the_store_is_met_once_by_all_that_wait_together(tmp_path: Path):
+    store = Store(tmp_path)
+    asked = []
+
+    def putting(name: str):
+        def work(connection):
+            asked.append(name)
+            put(name * 10_000)(connection)
+
+        return work
+
+    pages = await store.read(pragma("page_count"))
+    await store.read(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar())
+    going_on = threading.Event()
+    busy = asyncio.ensure_future(store.read(lambda _connection: going_on.wait(5)))
+    both = [asyncio.ensure_future(store.write(putting(name))) for name in ("a", "b")]
+    await asyncio.sleep(0)  # both are in the queue
+    going_on.set()
+    await busy
+    outcomes = await asyncio.gather(*both, return_exceptions=True)
+    assert [StoreFailed, StoreFailed] == [type(outcome) for outcome in outcomes]
+    assert ["a"] == asked  # not each of them again by itself: the next may wait for a lock, half a minute each
+    await store.close()
+
+
+# --- files that are taken away ------------------------------------------------------------------------------------
+
+
+def delete(name: str):
+    return lambda folder: (folder / name).unlink()
+
+
+def move(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def copy_over(folder: Path) -> None:
+    """Put another file in the place of the database, as a copy does."""
+    copy = folder / "copy"
+    copy.write_bytes((folder / "newfuse.db").read_bytes())
+    copy.replace(folder / "newfuse.db")
+
+
+TAKEN = {
+    "the folder is deleted": shutil.rmtree,
+    "the database is deleted": delete("newfuse.db"),
+    "the write-ahead log is deleted": delete("newfuse.db-wal"),
+    "its index is deleted": delete("newfuse.db-shm"),
+    "the folder is moved": move,
+    "the database is replaced": copy_over,
+}
+
+
+@pytest.mark.parametrize("what", TAKEN)
+async def test_a_store_taken_away_in_use_takes_no_more_writes_and_shows_what_it_has(tmp_path: Path, what: str):
+    store = Store(tmp_path / "store")
+    await store.write(put("a"))
+    TAKEN[what](tmp_path / "store")
+    asked = []
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match=r"was deleted, moved or replaced .* Put it back"):
+            await store.write(asked.append)
+    assert [] == asked
+    assert ["a", "version"] == await store.read(names)
+    assert "was deleted" in str(store.last_failure)
+    await store.close()
+
+
+async def test_a_store_taken_away_during_a_write_does_not_let_anybody_rely_on_that_write(tmp_path: Path):
+    store = Store(tmp_path / "store")
+    await store.read(names)
+
+    def work(connection):
+        put("a")(connection)
+        shutil.rmtree(tmp_path / "store")
+
+    with pytest.raises(StoreFailed, match="was deleted"):
+        await store.write(work)
+    await store.close()
+
+
+async def test_a_store_that_was_put_back_is_used_again(tmp_path: Path):
+    store = Store(tmp_path / "store")
+    await store.write(put("a"))
+    move(tmp_path / "store")
+    with pytest.raises(StoreFailed):
+        await store.write(put("b"))
+    (tmp_path / "moved").rename(tmp_path / "store")
+    await store.write(put("c"))
+    assert ["a", "c", "version"] == await store.read(names)
+    await store.close()
+
+
+# --- whose it is --------------------------------------------------------------------------------------------------
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: stat.filemode(path.stat().st_mode) for path in folder.iterdir() if path.name != ".gitignore"}
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o777])
+async def test_a_store_is_its_owners_alone_whatever_the_umask(tmp_path: Path, mask: int):
+    store = Store(tmp_path / "store")
+    before = os.umask(mask)
+    try:
+        await store.write(put("a"))
+        owner = Owner(tmp_path / "store")
+        await store.write(lambda _connection: owner.claim())
+    finally:
+        os.umask(before)
+    files = dict.fromkeys(("newfuse.db", "newfuse.db-wal", "newfuse.db-shm"), "-rw-------")
+    assert {"alive": "drwx------", **files} == modes(tmp_path / "store")
+    assert {f"{owner.id}.lock": "-rw-------"} == modes(tmp_path / "store" / "alive")
+    assert "drwx------" == stat.filemode((tmp_path / "store").stat().st_mode)
+    owner.release()
+    await store.close()
+
+
+async def test_in_a_folder_of_somebodys_own_only_the_stores_files_are_closed_to_others(tmp_path: Path):
+    tmp_path.chmod(0o755)  # noqa: ASYNC240
+    for suffix in ("", "-wal", "-shm"):  # as a version before this one left them after a crash
+        (tmp_path / f"newfuse.db{suffix}").touch(0o644)
+    (tmp_path / "mine").touch(0o644)
+    store = Store(tmp_path)
+    await store.write(put("a"))
+    assert "drwxr-xr-x" == stat.filemode(tmp_path.stat().st_mode)  # noqa: ASYNC240
+    files = dict.fromkeys(("newfuse.db", "newfuse.db-wal", "newfuse.db-shm"), "-rw-------")
+    assert {"mine": "-rw-r--r--", **files} == modes(tmp_path)
+    await store.close()
+
+
+async def test_opening_a_store_again_lets_go_of_no_lock_on_it(tmp_path: Path):
+    """Closing any handle of a file drops a process's POSIX locks on it: https://sqlite.org/howtocorrupt.html, 2.2."""
+    first = Store(tmp_path)
+    await first.write(put("a"))
+    second = Store(tmp_path)
+    await second.read(names)
+    # Another process would remove the log if it could lock the database: nobody seemed to use it then.
+    script = f"import sqlite3; c = sqlite3.connect({str(tmp_path / 'newfuse.db')!r}); c.execute('SELECT * FROM meta')"
+    await (await asyncio.create_subprocess_exec(sys.executable, "-c", f"{script}; c.close()")).wait()
+    assert (tmp_path / "newfuse.db-wal").exists()
+    await first.write(put("b"))
+    await first.close()
+    await second.close()
+
+
+# --- versions -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_store_of_another_version_is_refused_and_left_alone(tmp_path: Path):

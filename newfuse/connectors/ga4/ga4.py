@@ -101,6 +101,8 @@ class GA4(Integration):
         error = body.get("error") if isinstance(body, Mapping) else None
         if not isinstance(error, Mapping) or not isinstance(error.get("message"), str):
             return None
+        if not isinstance(error.get("code"), int) and not isinstance(error.get("status"), str):
+            return None
         return Fault(error["message"], code=error.get("status"))
 
     def credentials(self) -> dict[str, SecretStr]:

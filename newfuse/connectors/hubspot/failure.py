@@ -32,6 +32,8 @@ def describe_failure(status: int, headers: Mapping[str, str], body: Any) -> Faul
     """
     if not isinstance(body, Mapping) or not isinstance(body.get("message"), str):
         return None
+    if body.get("status") != "error" and "correlationId" not in body:  # a message alone is what gateways say
+        return None
     policy = str(body.get("policyName") or "")
     limited = status == 429  # noqa: PLR2004 - RFC 6585, 4
     return Fault(

@@ -36,7 +36,7 @@ def describe_failure(status: int, headers: Mapping[str, str], body: JSON) -> Fau
         Detail, field errors and the next step where there is one; the code is the problem's title. None for a body
         of another shape: under load Mailchimp answers 429 and 403 without JSON.
     """
-    if not isinstance(body, Mapping) or not body.get("title"):
+    if not isinstance(body, Mapping) or not body.get("title") or not isinstance(body.get("status"), int):
         return None
     title = str(body["title"])
     parts = [f"{title}: {body.get('detail') or 'no reason was given'}"]

@@ -24,7 +24,7 @@ def describe_failure(status: int, headers: Mapping[str, str], body: JSON) -> Fau
         else the type of the error. None for a body of another shape.
     """
     error = body.get("error") if isinstance(body, Mapping) else None
-    if not isinstance(error, Mapping):
+    if not isinstance(error, Mapping) or not isinstance(error.get("type"), str):  # "always present": Stripe's page
         return None
     message = str(error.get("message") or "Stripe gave no reason")
     decline_code = error.get("decline_code")
