@@ -82,8 +82,8 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
     for task in crew.tasks.values():
         task.brief(options.inputs)
     choice = choose_model(options.model)
-    _refuse_what_nobody_can_do(crew, choice)
     keep_days = load_settings().keep_days
+    _refuse_what_nobody_can_do(crew, choice)
     async with AsyncExitStack() as stack:
         # LangChain's makers offer a tracing service; nothing is contacted but the vendors and the model.
         stack.enter_context(tracing_context(enabled=False))
