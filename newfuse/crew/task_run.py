@@ -181,7 +181,8 @@ async def _work(job: Job, task: Task, agent: Agent, performers: Performers, work
         said = await performance(who, asked, "it was asked for its value", ASKED_AT_MOST, wanted)
         if said.handed_over is None:
             why_not = wanted.problem or said.performance.ended
-            work.no_value = f"{who.name} handed over no value that can be taken: {why_not}"
+            mask = who.masker.text if who.masker is not None else redact_text
+            work.no_value = f"{who.name} handed over no value that can be taken: {mask(why_not)}"
         else:
             work.take(said, task, who.masker)
 

@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from newfuse.errors import NewFuseError
 from newfuse.integrations.schema import problems_of
-from newfuse.redact import MASK, SECRET_NAMES, redact
+from newfuse.redact import MASK, SECRET_NAMES, redact, redact_text
 from newfuse.types import JSON
 
 HAND_OVER = (
@@ -20,6 +20,7 @@ HAND_OVER = (
 ASKED_AT_MOST = 3  # model calls for one value: the first, and two that mend what did not fit
 VALUE_CHARACTERS = 100_000  # of a value as JSON: what is larger is data, and belongs into a dataset or a file
 PROBLEMS_SHOWN = 5  # of a value that does not fit, in a sentence
+PLACE_SHOWN = 120  # characters of a field's name, and of what is wrong with it
 
 
 class Wanted:
@@ -55,7 +56,9 @@ class Wanted:
 def misfit(type_: type[BaseModel], error: ValidationError) -> str:
     """Say what of a value does not fit its type, without repeating the value."""
     problems = problems_of(error, whole="the whole")
-    listed = "; ".join(f"{place}: {problem}" for place, problem in problems[:PROBLEMS_SHOWN])
+    # A model makes up names of fields; a type's own messages may repeat the value.
+    shown = [(redact_text(place)[:PLACE_SHOWN], redact_text(what)[:PLACE_SHOWN]) for place, what in problems]
+    listed = "; ".join(f"{place}: {what}" for place, what in shown[:PROBLEMS_SHOWN])
     more = f"; and {len(problems) - PROBLEMS_SHOWN} more" if len(problems) > PROBLEMS_SHOWN else ""
     return f"it does not fit {type_.__name__}: {listed}{more}"
 

@@ -302,6 +302,14 @@ async def test_a_model_without_a_value_that_fits_is_followed_by_the_runbook_or_h
         assert why in str(outcome.error)
 
 
+async def test_what_a_model_makes_up_in_place_of_a_value_is_masked_and_cut_in_the_error(world: World, model: ModelRoom):
+    made_up = {SECRET: 1, "x" * 5_000: 2, **FOUND}
+    model.think(Planned({"Task: finding": [Turn("Done.")]}, finish=Turn(calls=[(HAND_OVER, made_up)])))
+    outcome = only(await world.run(crew_of(work("finding", output_type=Finding)), {}, model=model.name()), "finding")
+    assert (FAILED, True) == (outcome.status, "Extra inputs are not permitted" in str(outcome.error))
+    assert (True, False) == (len(str(outcome.error)) < 1_000, SECRET in outcome.model_dump_json())
+
+
 async def test_a_model_that_fails_is_not_asked_for_its_value(world: World, model: ModelRoom):
     model.think(Planned({"Task: finding": [Turn(calls=[("measure", {})])] * 9}, finish=Turn("Late.")))
     crew = crew_of(
