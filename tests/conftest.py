@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from network_guard import NetworkGuard
 
@@ -36,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
         upper = name.upper()
         if upper.endswith(AMBIENT) or (upper.startswith(AMBIENT_PREFIXES) and upper != SPECS_VARIABLE):
             del os.environ[name]
+    settings.register_profile("suite", deadline=None)  # how long one example takes says how busy the machine is
+    settings.load_profile("suite")
     guard = config.stash[GUARD] = NetworkGuard()
     guard.install()
 

@@ -8,8 +8,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Self
 
 from newfuse.crew.agent import NAME, NAME_RULE, Agent
+from newfuse.crew.models import ModelChoice, model_of
 from newfuse.crew.order import predecessors
+from newfuse.crew.runbook_calls import called_tools
 from newfuse.crew.task import Task
+from newfuse.crew.tool import Tool
 from newfuse.errors import ConfigurationError
 from newfuse.report.run_output import RunOutput
 
@@ -18,7 +21,7 @@ class Crew:
     """Agents and the tasks they do together.
 
     Tasks run as soon as what they wait for has ended. What cannot run (a cycle, an unknown agent or task, a name used
-    twice) is refused when the crew is built.
+    twice, a runbook that calls a tool its agent lacks) is refused when the crew is built.
     """
 
     def __init__(self, name: str, *, agents: Iterable[Agent] = (), tasks: Iterable[Task] = ()) -> None:
@@ -58,7 +61,8 @@ class Crew:
         """Add a task; its agent must be in the crew, the tasks of its context may follow.
 
         Raises:
-            ConfigurationError: There is one of that name, its agent is unknown, or it closes a circle.
+            ConfigurationError: There is one of that name, its agent is unknown, its runbook calls a tool that the agent
+                lacks, or it closes a circle.
         """
         if task.name in self.tasks:
             raise ConfigurationError(f"crew {self.name}: two tasks are called {task.name}.")
@@ -69,6 +73,7 @@ class Crew:
                 f"crew {self.name}: task {task.name} is for the agent {task.agent_name!r}, "
                 f"which is not in the crew ({names})."
             )
+        self._check_tools(task, known)
         self.tasks[task.name] = task
         try:
             self._check_circles()
@@ -95,6 +100,18 @@ class Crew:
         """Return the agent that does a task."""
         return self.agents[task.agent_name]
 
+    def without_performer(self, choice: ModelChoice) -> list[str]:
+        """Return the tasks nobody can do under a choice of the run's model: without a runbook, for agents without one.
+
+        Raises:
+            ConfigurationError: The model that an agent is set to cannot be used.
+        """
+        return [
+            task.name
+            for task in self.tasks.values()
+            if task.runbook is None and model_of(self.agent_of(task), choice).is_runbook
+        ]
+
     @property
     def datasets(self) -> list[str]:
         """Names of the datasets its tasks work on, each once."""
@@ -102,8 +119,11 @@ class Crew:
 
     @property
     def integrations(self) -> list[str]:
-        """Slugs of the integrations its tasks use, each once."""
-        return list(dict.fromkeys(slug for task in self.tasks.values() for slug in task.integrations))
+        """Slugs of the integrations its tasks are about, and of those whose tools its agents have, each once."""
+        of_tasks = [slug for task in self.tasks.values() for slug in task.integrations]
+        tools = [tool for task in self.tasks.values() for tool in self.agent_of(task).toolbox]
+        of_tools = [tool.integration for tool in tools if isinstance(tool, Tool) and tool.integration]
+        return list(dict.fromkeys([*of_tasks, *of_tools]))
 
     def run(self, data: dict[str, list[Any]] | None = None, **options: Any) -> RunOutput:
         """Run the crew and write its reports; the synchronous door to `arun`.
@@ -142,6 +162,17 @@ class Crew:
         if not self.tasks:
             raise ConfigurationError(f"crew {self.name}: it has no tasks.")
         return await run_crew(self, data or {}, RunOptions(**options))
+
+    def _check_tools(self, task: Task, agent: Agent) -> None:
+        if task.runbook is None:
+            return
+        has = agent.tool_names
+        for name, place in called_tools(task.runbook).items():
+            if name not in has:
+                raise ConfigurationError(
+                    f"crew {self.name}: the runbook of {task.name} calls {name} ({place}), which its agent "
+                    f"{agent.name} lacks; it has: {', '.join(has) or 'no tools'}."
+                )
 
     def _check_circles(self) -> None:
         waits = predecessors(list(self.tasks.values()))

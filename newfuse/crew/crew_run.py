@@ -18,7 +18,7 @@ from newfuse.crew.agent import Agent
 from newfuse.crew.crew import Crew
 from newfuse.crew.data import check_data, make_datasets
 from newfuse.crew.job import RunContext
-from newfuse.crew.models import NOT_CONFIGURED, RUNBOOK, ModelChoice, build_model, choose_model, close_model
+from newfuse.crew.models import NAME_A_MODEL, RUNBOOK, ModelChoice, build_model, choose_model, close_model, model_of
 from newfuse.crew.recording import Recording
 from newfuse.crew.repetition import finish_if_done, take_up, unfinished
 from newfuse.crew.run_record import RunFrame, make_record, told_of
@@ -85,6 +85,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         task.brief(options.inputs)
     choice = choose_model(options.model)
     keep_days = load_settings().keep_days
+    _refuse_what_nobody_can_do(crew, choice)
     async with AsyncExitStack() as stack:
         # LangChain's makers offer a tracing service; nothing is contacted but the vendors and the model.
         stack.enter_context(tracing_context(enabled=False))
@@ -170,7 +171,7 @@ async def run_crew(crew: Crew, data: dict[str, Any], options: RunOptions) -> Run
         except BaseException:
             await recording.end()
             raise
-        return RunOutput(record_of_run, record_of_run.published(), folder, files)
+        return RunOutput(record_of_run, record_of_run.published(), folder, files, run.values)
 
 
 class _ReportsFailed(NewFuseError):
@@ -189,6 +190,15 @@ async def _reported(record: RunRecord, folder: Path, recording: Recording) -> li
             f"{writes.failed} failed, {writes.unknown} unknown, {writes.skipped} confirmed earlier. "
             f"{record.store_failure or f'`newfuse runs show {result.run_id}` has more.'}"
         ) from exc
+
+
+def _refuse_what_nobody_can_do(crew: Crew, choice: ModelChoice) -> None:
+    names = crew.without_performer(choice)
+    if names:
+        raise ConfigurationError(
+            f"crew {crew.name}: {', '.join(names)} {'has' if len(names) == 1 else 'have'} no runbook and can only be "
+            f"done by a model, but there is none ({choice.why}). {NAME_A_MODEL}"
+        )
 
 
 async def _run_tasks(
@@ -215,9 +225,9 @@ async def _run_tasks(
 
 def _performers(crew: Crew, choice: ModelChoice, stack: AsyncExitStack) -> Callable[[Agent], Performers]:
     """Make each model's client once, however many agents use it; the stack closes them."""
-    asked_for_runbook = choice.is_runbook and choice.why != NOT_CONFIGURED
     runbooks = {task.name: task.runbook for task in crew.tasks.values() if task.runbook is not None}
-    runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks))
+    types = {task.name: task.output_type for task in crew.tasks.values() if task.output_type is not None}
+    runbook = Performer(RUNBOOK, RunbookModel(runbooks=runbooks, output_types=types))
     clients: dict[tuple[object, ...], Performer] = {}
 
     def client(chosen: ModelChoice) -> Performer | None:
@@ -232,9 +242,7 @@ def _performers(crew: Crew, choice: ModelChoice, stack: AsyncExitStack) -> Calla
 
     by_agent: dict[str, Performers] = {}
     for agent in crew.agents.values():
-        chosen = choice
-        if agent.model is not None and not asked_for_runbook:
-            chosen = choose_model(agent.model, asked=f"agent {agent.name} is set to it")
+        chosen = model_of(agent, choice)
         by_agent[agent.name] = Performers(chosen=client(chosen), chosen_why=chosen.why, runbook=runbook)
     return lambda agent: by_agent[agent.name]
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from newfuse.crew.dataset import Dataset, Datasets, Entry
@@ -59,6 +60,7 @@ class RunContext:
         facts: What was measured.
         repetition: Id of the repetition the run works on, or None when it repeats nothing.
         outcomes: Outcomes of the tasks that have ended, by name.
+        values: What tasks with an output type handed on, by name.
         inputs: Values given to the run by name.
         on_progress: Told how far tasks have come.
         on_tool: Told task, agent and name of every tool called.
@@ -74,6 +76,7 @@ class RunContext:
     facts: FactBook
     repetition: str | None = None
     outcomes: dict[str, TaskOutcome] = field(default_factory=dict)
+    values: dict[str, BaseModel] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
     on_progress: Callable[[Progress], None] = lambda _progress: None
     on_tool: Callable[[str, str, str], None] = lambda _task, _agent, _tool: None

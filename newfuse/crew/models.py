@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from pydantic import SecretStr
 
+    from newfuse.crew.agent import Agent
+
 RUNBOOK = "runbook"
 NOT_CONFIGURED = "no model is configured"
+NAME_A_MODEL = "Name one with --model or NEWFUSE_MODEL, or set OPENAI_API_KEY or ANTHROPIC_API_KEY."
 WITH_OPTION = "asked for with --model"
 TEMPERATURE = 0.3  # the seed's: lower for precise API work
 TIMEOUT_S = 60.0  # for a whole answer; for the next piece of it where answers are streamed
@@ -153,6 +156,21 @@ def choose_model(argument: str | None, settings: Settings | None = None, *, aske
             asked = f"{variable} is set in {way.key.place.name}"
             return _choice(provider, model, way, asked, streaming, said=way.key)
     return ModelChoice(RUNBOOK, None, NOT_CONFIGURED)
+
+
+def model_of(agent: Agent, choice: ModelChoice) -> ModelChoice:
+    """Return the model of one agent: its own, if it is set to one and the run was not told to follow the runbooks.
+
+    Args:
+        agent: The agent.
+        choice: The model of the run.
+
+    Raises:
+        ConfigurationError: The agent's own model cannot be used.
+    """
+    if agent.model is None or (choice.is_runbook and choice.asked != NOT_CONFIGURED):
+        return choice
+    return choose_model(agent.model, asked=f"agent {agent.name} is set to it")
 
 
 def _parse(text: str, around: Sequence[Place], asked: str, streaming: bool) -> ModelChoice:

@@ -18,9 +18,10 @@ from langgraph.errors import GraphBubbleUp
 
 from newfuse.crew.agent import Agent
 from newfuse.crew.briefing import system_prompt
-from newfuse.crew.runbook_model import FAILED, RunbookModel
+from newfuse.crew.runbook_model import FAILED, HANDED_OVER, RunbookModel
 from newfuse.crew.tool_adapter import declare, is_cancelled
 from newfuse.crew.tool_call_limit import ToolCallLimit, ToolCallLimitReached
+from newfuse.crew.typed_value import Wanted
 from newfuse.log import logger
 from newfuse.redact import Masker
 from newfuse.report.results import Performance
@@ -107,6 +108,8 @@ class Conversation:
     performance: Performance
     messages: list[BaseMessage]
     closing_text: str = ""
+    handed_over: Any = None
+    """The value that was handed over; None without one."""
 
     @property
     def failed(self) -> bool:
@@ -124,6 +127,8 @@ async def perform(
     why: str,
     limit: int,
     masker: Masker | None = None,
+    around: Sequence[AgentMiddleware] = (),
+    wanted: Wanted | None = None,
 ) -> Conversation:
     """Let an agent work until it says it is done, reaches its limit, or its model fails.
 
@@ -136,6 +141,8 @@ async def perform(
         why: Why this performer, for reports.
         limit: Most model calls.
         masker: Takes the model's own keys out of what its server says; without one, what looks like a secret is masked.
+        around: What stands around the calls of tools, beside the limits.
+        wanted: The typed value that the conversation is to end with, in place of closing words.
 
     Returns:
         The conversation; how it ended is data, a failure of the model is no exception.
@@ -143,11 +150,17 @@ async def perform(
     masker = masker or Masker()
     watch, middleware = _watch(agent, model, tools, limit)
     worker = create_agent(
-        model, list(tools), system_prompt=system_prompt(agent), middleware=middleware, name=agent.name
+        model,
+        list(tools),
+        system_prompt=system_prompt(agent),
+        middleware=[*middleware, *around],
+        response_format=wanted.strategy if wanted is not None else None,
+        name=agent.name,
     )
     config: RunnableConfig = {"recursion_limit": STEPS_PER_CALL * (limit + 2), "run_name": agent.name}
     said: list[BaseMessage] = list(messages)
     ended, text = "done", ""
+    handed_over: Any = None
     unreadable = 0
     while True:
         try:
@@ -174,6 +187,13 @@ async def perform(
             break
         said = state["messages"]
         last = said[-1]
+        if wanted is not None:
+            handed_over = state.get("structured_response")
+            if handed_over is not None:
+                break
+            unread = isinstance(last, AIMessage) and last.invalid_tool_calls
+            said = [*(said[:-1] if unread else said), HumanMessage(wanted.again)]
+            continue  # up to the limit of calls
         if not isinstance(last, AIMessage):
             ended = "stopped: the conversation ended without an answer"
             break
@@ -185,6 +205,8 @@ async def perform(
             said = [*said[:-1], HumanMessage("Your tool call was not readable as JSON. Please make it again.")]
             continue
         text = masker.text(str(last.text))
+        if isinstance(model, RunbookModel):
+            handed_over = last.response_metadata.get(HANDED_OVER)
         failed = last.response_metadata.get(FAILED)
         if failed is not None:
             ended = f"failed: {failed}"
@@ -197,7 +219,7 @@ async def perform(
         output_tokens=watch.output_tokens,
         ended=ended,
     )
-    return Conversation(performance, said, text)
+    return Conversation(performance, said, text, handed_over)
 
 
 def _watch(

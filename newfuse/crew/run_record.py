@@ -157,6 +157,7 @@ def _result(
                 calls=by_task[outcome.name].calls if outcome.name in by_task else 0,
                 effects=outcome.effects,
                 facts=[fact.id for fact in frame.run.facts.of(outcome.name)],
+                output=outcome.output,
             )
             for outcome in outcomes
         ],

@@ -7,7 +7,7 @@ where it stands. So one instance serves all threads, and a conversation can be r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -17,19 +17,27 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from newfuse.crew.runbook import Brief, Call, Procedure, Runbook, Step, ToolFailed
+from newfuse.crew.typed_value import revived, written_down
 from newfuse.errors import ConfigurationError
+from newfuse.report.facts import Fact
+from newfuse.report.run_output import Output
 
 BRIEF = "newfuse_brief"  # where a human message carries the brief
 FAILED = "newfuse_runbook_failed"  # response metadata of a closing message when the runbook could not go on
+HANDED_OVER = "newfuse_handed_over"  # response metadata of a closing message: the value that the runbook returned
 MODEL_NAME = "runbook"
 
 
 def brief_message(text: str, brief: Brief) -> HumanMessage:
-    """Return the message that opens a conversation about a task, for models and for the runbook alike."""
-    return HumanMessage(text, additional_kwargs={BRIEF: asdict(brief)})
+    """Return the message that opens a conversation about a task, for models and for the runbook alike.
+
+    Values in the brief are JSON here, so that the conversation can be kept; the runbook is given them in their types.
+    """
+    facts = {task: [fact.model_dump() for fact in found.values()] for task, found in brief.facts.items()}
+    return HumanMessage(text, additional_kwargs={BRIEF: {**asdict(replace(brief, facts={})), "facts": facts}})
 
 
 class RunbookModel(BaseChatModel):
@@ -37,6 +45,9 @@ class RunbookModel(BaseChatModel):
 
     runbooks: dict[str, Runbook] = Field(default_factory=dict, exclude=True)
     """The runbook of every task, by the task's name."""
+
+    output_types: dict[str, type[BaseModel]] = Field(default_factory=dict, exclude=True)
+    """The output type of every task that has one, by the task's name."""
 
     model_name: str = MODEL_NAME
 
@@ -67,7 +78,7 @@ class RunbookModel(BaseChatModel):
         tools: Sequence[dict[str, Any]] = (),
         **kwargs: Any,  # noqa: ARG002 - the base's parameter
     ) -> ChatResult:
-        start, brief = _find_brief(messages)
+        start, brief = _find_brief(messages, self.output_types)
         runbook = self.runbooks.get(brief.task)
         if runbook is None:
             known = ", ".join(sorted(self.runbooks)) or "none"
@@ -89,15 +100,24 @@ def _declared(tool: dict[str, Any] | type | Callable[..., Any] | BaseTool) -> di
     return convert_to_openai_tool(tool)
 
 
-def _find_brief(messages: Sequence[BaseMessage]) -> tuple[int, Brief]:
+def _find_brief(messages: Sequence[BaseMessage], types: dict[str, type[BaseModel]]) -> tuple[int, Brief]:
     for index in range(len(messages) - 1, -1, -1):
         found = messages[index].additional_kwargs.get(BRIEF)
         if isinstance(messages[index], HumanMessage) and found is not None:
-            return index, Brief(**found)
+            return index, _brief_of(found, types)
     raise ConfigurationError(
         "A runbook follows a task's procedure; it cannot work towards a goal in free words. Configure a model: "
         "--model, NEWFUSE_MODEL, OPENAI_API_KEY or ANTHROPIC_API_KEY."
     )
+
+
+def _brief_of(found: dict[str, Any], types: dict[str, type[BaseModel]]) -> Brief:
+    outputs = {task: Output(**output) for task, output in found["outputs"].items()}
+    for task, output in outputs.items():
+        if task in types and output.value is not None:
+            outputs[task] = replace(output, value=revived(output.value, types[task]))
+    facts = {task: {fact["name"]: Fact(**fact) for fact in listed} for task, listed in found["facts"].items()}
+    return Brief(**{**found, "outputs": outputs, "facts": facts})
 
 
 def _next_message(procedure: Procedure, task: str, history: Sequence[BaseMessage]) -> AIMessage:
@@ -111,7 +131,7 @@ def _next_message(procedure: Procedure, task: str, history: Sequence[BaseMessage
         for turn in turns:
             step = _with_calls(procedure, _resume(procedure, step, turn, answers))
     except StopIteration as done:
-        return _closing(str(done.value or ""))  # nothing to say: the reports speak of what was measured
+        return _closing_with(done.value)
     except ToolFailed as failed:
         return _closing(f"Stopped: {failed.for_model}", failed=failed.for_model)
     finally:
@@ -158,8 +178,21 @@ def _calls(step: Step) -> list[Call]:
     return step if isinstance(step, list) else [step]
 
 
-def _closing(text: str, *, failed: str | None = None) -> AIMessage:
-    metadata: dict[str, Any] = {"model_name": MODEL_NAME}
+def _closing_with(returned: Any) -> AIMessage:
+    """Close with what the procedure returned: words, nothing, or a value."""
+    if returned is None or isinstance(returned, str):
+        return _closing(returned or "")  # nothing to say: the reports speak of what was measured
+    kind = type(returned).__name__
+    if not isinstance(returned, (dict, BaseModel)):
+        return _closing("", failed=f"it returned a {kind}, not words, a dict or a pydantic model")
+    try:
+        return _closing("", **{HANDED_OVER: written_down(returned)})
+    except Exception as exc:  # whatever a type's own code raises
+        return _closing("", failed=f"it returned a {kind} that cannot be written down ({type(exc).__name__})")
+
+
+def _closing(text: str, *, failed: str | None = None, **more: Any) -> AIMessage:
+    metadata: dict[str, Any] = {"model_name": MODEL_NAME, **more}
     if failed is not None:
         metadata[FAILED] = failed
     return AIMessage(text, response_metadata=metadata, usage_metadata=_NO_TOKENS)

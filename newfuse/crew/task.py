@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from newfuse.crew.agent import NAME, NAME_RULE, Agent
 from newfuse.crew.runbook import Runbook
 from newfuse.errors import ConfigurationError
@@ -29,6 +31,8 @@ class Task:
         integrations: Slugs of the integrations it is about.
         required_facts: Names of facts it must have measured, or it is not done.
         runbook: Its deterministic procedure; without one it can only be done by a model.
+        output_type: A pydantic model. The task then hands on a value of it, beside its closing words: what its runbook
+            returns, or what its model is asked for when the work is done. Without a value that fits it has failed.
         skip_if_context_failed: Skip it, rather than start it, when a task of its context did not complete.
     """
 
@@ -44,12 +48,20 @@ class Task:
     integrations: Sequence[str] = field(default_factory=tuple)
     required_facts: Sequence[str] = field(default_factory=tuple)
     runbook: Runbook | None = None
+    output_type: type[BaseModel] | None = None
     skip_if_context_failed: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a name that could not be a file's."""
+        """Refuse what could not work later.
+
+        Raises:
+            ConfigurationError: The name could not be a file's, or the output type is no pydantic model.
+        """
         if not NAME.match(self.name):
             raise ConfigurationError(f"task {self.name!r}: {NAME_RULE}")
+        wanted: Any = self.output_type
+        if wanted is not None and not (isinstance(wanted, type) and issubclass(wanted, BaseModel)):
+            raise ConfigurationError(f"task {self.name}: its output_type must be a pydantic model, a class.")
 
     @property
     def heading(self) -> str:

@@ -16,6 +16,7 @@ from newfuse.types import JSON
 
 SCHEMA_VERSION = 1
 SUCCESS_THRESHOLD = 80.0  # percent of tasks completed from which a run counts as a success, as in the seed
+OUTPUT_CHARACTERS = 32_000  # kept of a task's closing words: some ten pages, more than a model writes in one answer
 
 
 class _Model(BaseModel):
@@ -51,6 +52,17 @@ class EffectCounts(_Model):
     skipped: int = 0
 
 
+class TaskOutput(_Model):
+    """What a task hands on to the tasks that wait for it and to whoever started the run."""
+
+    text: str = ""
+    """Its performer's closing words, unchecked, at most `OUTPUT_CHARACTERS`; the reports print what was measured."""
+    value: JSON = None
+    """The value of the task's `output_type`; None where it names none, or where none that fits was handed over."""
+    by: str = ""
+    """Who said so: a model, or `runbook`; empty where nothing was said."""
+
+
 class TaskResult(_Model):
     """One task in `results.json`."""
 
@@ -68,6 +80,8 @@ class TaskResult(_Model):
     """Requests as sent, retries included."""
     effects: EffectCounts
     facts: list[str]
+    output: TaskOutput = TaskOutput()
+    """What it hands on: words and a value as its performer gave them, secrets masked."""
 
 
 class ModelUse(_Model):
@@ -281,6 +295,8 @@ class TaskOutcome(_Model):
     prose: str = ""
     """The performer's closing words; a sentence of it is printed only if every figure in it was measured."""
     prose_by: str = ""
+    value: JSON = None
+    """The value of the task's output type, by the same performer; None without one."""
     performances: list[Performance] = []
     effects: EffectCounts = EffectCounts()
     money_effects: EffectCounts = EffectCounts()
@@ -294,3 +310,8 @@ class TaskOutcome(_Model):
     tables: dict[str, list[dict[str, JSON]]] = {}
     integrations: list[str] = []
     """Slugs of the integrations this task is about."""
+
+    @property
+    def output(self) -> TaskOutput:
+        """What it hands on."""
+        return TaskOutput(text=self.prose, value=self.value, by=self.prose_by)

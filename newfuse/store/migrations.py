@@ -12,6 +12,10 @@ STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN owner VARCHAR",
         # Version 1 kept the process of an effect only. A run without any has no owner, and no lock speaks for it.
         "UPDATE runs SET owner = (SELECT owner FROM effects WHERE effects.run_id = runs.run_id LIMIT 1)",
+        """CREATE TABLE repetitions (
+            id VARCHAR NOT NULL, crew VARCHAR NOT NULL, environment VARCHAR NOT NULL, begun_at VARCHAR NOT NULL,
+            begun_by VARCHAR NOT NULL, finished_at VARCHAR, finished_by VARCHAR, PRIMARY KEY (id)
+        )""",
         """CREATE INDEX effects_with_contents ON effects (settled_at)
         WHERE arguments IS NOT NULL AND settled_at IS NOT NULL""",
     ),

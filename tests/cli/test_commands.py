@@ -317,3 +317,53 @@ def test_the_doctor_names_what_is_wrong_and_the_way_out(newfuse: Command, app: P
     assert "Choose another folder with --store or NEWFUSE_STORE." in done.stdout
     assert "❌ model: The model 'parrot' is not understood" in done.stdout
     assert "3 problems found." in done.stdout
+
+
+UNDOABLE = """
+from newfuse import Agent, Crew, Job, Task, ToolResult, call, runbook, tool
+
+
+@tool
+async def look(job: Job) -> ToolResult:
+    \"\"\"Look.\"\"\"
+    return ToolResult("seen")
+
+
+@runbook
+def procedure(brief):
+    yield call("look")
+    yield call("touch")
+
+
+worker = Agent(name="worker", role="Worker", goal="Work", tools=[look])
+task = Task(name="looking", description="Look.", expected_output="Seen.", agent=worker, runbook=RUNBOOK)
+crew = Crew("undoable", agents=[worker], tasks=[task])
+"""
+MISDECLARED = """
+from newfuse import Agent
+
+
+def look(topic: str) -> str:
+    \"\"\"Look.\"\"\"
+    return topic
+
+
+worker = Agent(name="worker", role="Worker", goal="Work", tools=[look])
+"""
+
+
+def test_the_doctor_finds_what_a_crew_could_not_do(newfuse: Command, app: Path):
+    (app / "crews" / "lacking.py").write_text(UNDOABLE.replace("RUNBOOK", "procedure"))
+    (app / "crews" / "modelless.py").write_text(UNDOABLE.replace("RUNBOOK", "None"))
+    (app / "crews" / "misdeclared.py").write_text(MISDECLARED)
+    done = newfuse("doctor", "--load-crews")
+    assert 1 == done.returncode
+    lacks = (
+        "crew undoable: the runbook of looking calls touch (crews/lacking.py, line 14), which its agent worker lacks"
+    )
+    assert f"❌ crew lacking: {lacks}; it has: look." in done.stdout
+    problem = "1 agents, 1 tasks; without a runbook, and no model is there to do them: looking"
+    assert f"❌ crew modelless: {problem}\n   Name one with --model or NEWFUSE_MODEL" in done.stdout
+    place = "tool look (crews/misdeclared.py, line 5)"
+    assert f"❌ crew misdeclared: {place}: parameter 'topic' needs a description under Args:." in done.stdout
+    assert not (app / ".newfuse").exists()

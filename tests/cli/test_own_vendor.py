@@ -87,7 +87,7 @@ def test_without_a_double_the_way_out_is_named_before_anything_is_sent(newfuse: 
     assert "--base-url" in done.stderr
     examined = newfuse("doctor", "--load-crews")
     assert 1 == examined.returncode
-    assert "❌ crew support: 1 agents, 1 tasks; not in the sandbox: desk" in examined.stdout
+    assert "❌ crew support: uses integrations that have no double for the sandbox: desk" in examined.stdout
 
 
 def test_the_doctor_names_what_is_left_out(newfuse: Command, app: Path):

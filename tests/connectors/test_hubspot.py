@@ -400,7 +400,7 @@ async def test_one_bad_contact_in_a_batch_refused_whole_costs_few_requests(recor
 
 
 async def test_a_batch_of_nothing_but_bad_contacts_ends(recorded: Callable[..., Any]):
-    hubspot, vendor = await recorded((400, {"message": "no", "category": "VALIDATION_ERROR"}))
+    hubspot, vendor = await recorded((400, {"status": "error", "message": "no", "category": "VALIDATION_ERROR"}))
     given = {"contacts": [{"email": f"person{number}@example.com"} for number in range(100)]}
     results = await hubspot.execute("upsert_contacts", given)
     assert {"VALIDATION_ERROR"} == {performed.error.code for performed in results}
@@ -414,7 +414,7 @@ async def test_a_contact_the_answer_passes_over_is_asked_for_alone_and_then_unkn
 
 
 async def test_wrong_credentials_stop_a_batch_at_once(recorded: Callable[..., Any]):
-    hubspot, vendor = await recorded((401, {"message": "no", "category": "INVALID_AUTHENTICATION"}))
+    hubspot, vendor = await recorded((401, {"status": "error", "message": "no", "category": "INVALID_AUTHENTICATION"}))
     given = {"contacts": [{"email": f"person{number}@example.com"} for number in range(50)]}
     results = await hubspot.execute("upsert_contacts", given)
     assert {AuthenticationFailed} == {type(performed.error) for performed in results}
@@ -520,7 +520,12 @@ async def test_an_invalid_token_is_refused_at_connecting(server: SandboxServer, 
 
 
 async def test_the_daily_limit_is_not_waited_for(recorded: Callable[..., Any]):
-    limit = {"message": "You have reached your daily limit.", "policyName": "DAILY", "errorType": "RATE_LIMIT"}
+    limit = {
+        "status": "error",
+        "message": "You have reached your daily limit.",
+        "policyName": "DAILY",
+        "errorType": "RATE_LIMIT",
+    }
     hubspot, vendor = await recorded((429, limit))
     with pytest.raises(RateLimited):
         await hubspot.execute("get_contacts")
@@ -528,7 +533,7 @@ async def test_the_daily_limit_is_not_waited_for(recorded: Callable[..., Any]):
 
 
 def test_the_ten_second_limit_says_how_long_to_wait():
-    body = {"message": "You have reached your limit.", "policyName": "TEN_SECONDLY_ROLLING"}
+    body = {"status": "error", "message": "You have reached your limit.", "policyName": "TEN_SECONDLY_ROLLING"}
     fault = describe_failure(429, {}, body)
     assert fault is not None
     assert 10.0 == fault.retry_after_s
@@ -543,6 +548,6 @@ def test_an_answer_that_is_not_hubspots_is_left_to_the_engine(body: Any):
 
 
 def test_a_message_that_only_looks_like_a_list_is_kept_as_it_is():
-    fault = describe_failure(400, {}, {"message": "Wrong: [{oops", "category": "VALIDATION_ERROR"})
+    fault = describe_failure(400, {}, {"status": "error", "message": "Wrong: [{oops", "category": "VALIDATION_ERROR"})
     assert fault is not None
     assert "Wrong: [{oops" == fault.message

@@ -155,9 +155,10 @@ async def test_a_runbook_without_end_is_stopped_and_named(world: World, monkeypa
 
 
 async def test_a_task_without_a_runbook_needs_a_model_and_says_so(world: World):
-    outcome = only(await world.run(working_crew([succeed], work("free")), {}))
-    assert TaskStatus.FAILED == outcome.status
-    assert "has no runbook; it needs a model (--model)" in str(outcome.error)
+    crew = working_crew([succeed], work("first", calls("succeed")), work("free", context=["first"]))
+    with pytest.raises(ConfigurationError, match=r"free has no runbook .* Name one with --model or NEWFUSE_MODEL"):
+        await world.run(crew, {})
+    assert (False, []) == (world.folder.exists(), await world.rows())  # found before anything is begun
 
 
 async def test_a_failure_that_the_procedure_catches_and_mends_is_mended(world: World, monkeypatch: pytest.MonkeyPatch):

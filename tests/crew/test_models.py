@@ -563,7 +563,7 @@ async def test_a_model_reads_as_much_of_ten_records_as_of_a_thousand(
     for count in (10, 1_000):
         model.think(plan(Turn(calls=[("account", {"dataset": "payments"})])))
         rows = [{"amount": 100, "ref": f"r{number}"} for number in range(count)]
-        crew = paying_crew(account, required_facts=[])
+        crew = paying_crew(account, required_facts=[], runbook=None)
         outcome = only(await world.run(crew, {"payments": rows}, model=model.name()))
         assert (FAILED, 1) == (outcome.status, len(outcome.performances))  # no record was done
         tokens += spent(outcome.performances)

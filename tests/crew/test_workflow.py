@@ -191,7 +191,8 @@ async def test_a_broken_sibling_leaves_real_payments_alone(world: World):
 
 async def test_a_cancelled_run_is_marked_as_interrupted_and_the_cancellation_passes(world: World):
     waiting = asyncio.Event()
-    crew = working_crew([wait_for_ever], work("endless", calls("wait_for_ever")), work("after", context=["endless"]))
+    after = work("after", calls(), context=["endless"])
+    crew = working_crew([wait_for_ever], work("endless", calls("wait_for_ever")), after)
 
     class Waiting(Diary):
         def progressed(self, progress: object) -> None:

@@ -80,7 +80,7 @@ async def test_a_pruned_effect_is_done_a_contradiction_is_one_and_a_failed_one_m
     await prune(ledger.store, KEEP)
     verdicts = await ledger.begin([intent("done"), intent("done", {"to": "another"}), intent("failed")])
     assert [Verdict.DONE, Verdict.CONFLICT, Verdict.SEND] == [standing.verdict for standing in verdicts]
-    assert (2, {"to": SECRET}) == (verdicts[2].attempt, verdicts[2].arguments)
+    assert (1, {"to": SECRET}) == (verdicts[2].attempt, verdicts[2].arguments)
 
 
 @pytest.mark.parametrize(

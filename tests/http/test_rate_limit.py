@@ -201,7 +201,7 @@ async def test_a_retry_after_holds_the_other_calls_of_the_account_too(vendor):
 
 
 async def test_a_429_that_names_no_time_holds_the_other_calls_of_the_account_for_a_moment(vendor):
-    shop = vendor(httpx.Response(429), httpx.Response(200))
+    shop = vendor(httpx.Response(429), httpx.Response(200, json={}))
     async with shop.client(retry=RetryPolicy(attempts=1)) as api:
         with pytest.raises(RateLimited):
             await api.get("/v1/x")
