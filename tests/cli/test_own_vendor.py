@@ -134,7 +134,9 @@ def test_one_integration_is_pointed_elsewhere_and_what_it_did_there_is_known_by_
         assert "Continues the unfinished repetition" in second.stderr
         assert {"confirmed": 1, "skipped": 1} == effects(second)
         results = json.loads(second.stdout)
-        assert "sandbox" == results["mode"]
+        assert ("sandbox", {"desk": f"{server.url}/v7"}) == (results["mode"], results["elsewhere"])
+        report = next(app.glob(f"reports/*_{results['run_id']}/question_intake_report.md")).read_text(encoding="utf-8")
+        assert f"(sandbox; desk at {server.url}/v7)" in report.replace("\\", "")
         monkeypatch.chdir(app)
         assert 0 == main(["runs", "show", results["run_id"]])
         assert f"; desk at {server.url}/v7)" in capsys.readouterr().out
