@@ -152,36 +152,43 @@ def _app(root: Path | None, own: Path | None) -> Iterator[Finding]:
         yield Finding("crews", True, f"not examined: {', '.join(names)}", way_out)
         return
     for name in names:
-        try:
-            crew = load_crew(folder, name)
-            crew.check()
-        except ConfigurationError as exc:
-            yield Finding(f"crew {name}", False, one_line(exc.for_model))
-        else:
-            yield _crew(folder, name, crew)
+        yield _crew(folder, name)
 
 
-def _crew(folder: Path, name: str, crew: Crew) -> Finding:
-    """Say whether the integrations that a crew uses are there, in the sandbox too."""
-    there_are, doubles = integrations_of(folder).classes, doubles_of(folder).classes
-    unknown = [slug for slug in crew.integrations if slug not in there_are]
+def _crew(folder: Path, name: str) -> Finding:
+    try:
+        crew = load_crew(folder, name)
+        crew.check()
+    except ConfigurationError as exc:
+        return Finding(f"crew {name}", False, one_line(exc.for_model))
+    found = f"{len(crew.agents)} agents, {len(crew.tasks)} tasks"
+    return (
+        _without_vendor(folder, name, crew)
+        or _without_performer(name, crew, found)
+        or Finding(f"crew {name}", True, found)
+    )
+
+
+def _without_vendor(folder: Path, name: str, crew: Crew) -> Finding | None:
+    """Find integrations that are not there, or have no double for the sandbox."""
+    unknown = [slug for slug in crew.integrations if slug not in integrations_of(folder).classes]
     if unknown:
         way_out = "Put them into integrations/, or install the plugins they come from."
         return Finding(f"crew {name}", False, f"uses integrations that are not there: {', '.join(unknown)}", way_out)
-    found = f"{len(crew.agents)} agents, {len(crew.tasks)} tasks"
-    only_live = [slug for slug in crew.integrations if slug not in doubles]
+    only_live = [slug for slug in crew.integrations if slug not in doubles_of(folder).classes]
     if only_live:
         way_out = "Put doubles of them into doubles/, or point them at servers that play them with --base-url."
-        return Finding(f"crew {name}", False, f"{found}; not in the sandbox: {', '.join(only_live)}", way_out)
-    return _performers(crew, name, found)
+        problem = f"uses integrations that have no double for the sandbox: {', '.join(only_live)}"
+        return Finding(f"crew {name}", False, problem, way_out)
+    return None
 
 
-def _performers(crew: Crew, name: str, found: str) -> Finding:
-    """Say whether every task of a crew has somebody who can do it."""
+def _without_performer(name: str, crew: Crew, found: str) -> Finding | None:
+    """Find tasks that nobody could do."""
     try:
         choice = choose_model(None)
     except ConfigurationError:  # said under `model`
-        return Finding(f"crew {name}", True, found)
+        return None
     try:
         left = crew.without_performer(choice)
     except ConfigurationError as exc:
@@ -189,7 +196,7 @@ def _performers(crew: Crew, name: str, found: str) -> Finding:
     if left:
         problem = f"{found}; without a runbook, and no model is there to do them: {', '.join(left)}"
         return Finding(f"crew {name}", False, problem, NAME_A_MODEL)
-    return Finding(f"crew {name}", True, found)
+    return None
 
 
 def _left_out(own: Path | None) -> Iterator[Finding]:

@@ -132,6 +132,7 @@ def _result(
         run_id=frame.run.run_id,
         crew=frame.crew.name,
         mode=frame.environment.mode,
+        elsewhere=dict(frame.environment.elsewhere),
         model=frame.model,
         started_at=frame.started_at,
         finished_at=finished_at,

@@ -197,6 +197,8 @@ class RunResult(_Model):
     run_id: str
     crew: str
     mode: Literal["sandbox", "live", "plan"]
+    elsewhere: dict[str, str] = {}
+    """Where single integrations led instead, by slug; empty when none did."""
     model: str
     started_at: datetime
     finished_at: datetime

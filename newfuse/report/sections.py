@@ -184,7 +184,8 @@ def encryption(record: RunRecord) -> str:
     """Say what was negotiated with each host."""
     if not record.tls:
         return f"{NOT_MEASURED} (no host answered)"
-    plain = "plain HTTP to the local sandbox" if record.result.mode == "sandbox" else "plain HTTP"
+    to_sandbox = record.result.mode == "sandbox" and not record.result.elsewhere
+    plain = "plain HTTP to the local sandbox" if to_sandbox else "plain HTTP"
     if not any(record.tls.values()):
         return f"none: {plain} ({', '.join(harmless(host) for host in record.tls)})"
     return "; ".join(f"{harmless(host)}: {', '.join(versions) or plain}" for host, versions in record.tls.items())

@@ -87,7 +87,7 @@ def test_without_a_double_the_way_out_is_named_before_anything_is_sent(newfuse: 
     assert "--base-url" in done.stderr
     examined = newfuse("doctor", "--load-crews")
     assert 1 == examined.returncode
-    assert "❌ crew support: 1 agents, 1 tasks; not in the sandbox: desk" in examined.stdout
+    assert "❌ crew support: uses integrations that have no double for the sandbox: desk" in examined.stdout
 
 
 def test_the_doctor_names_what_is_left_out(newfuse: Command, app: Path):
@@ -134,7 +134,9 @@ def test_one_integration_is_pointed_elsewhere_and_what_it_did_there_is_known_by_
         assert "Continues the unfinished repetition" in second.stderr
         assert {"confirmed": 1, "skipped": 1} == effects(second)
         results = json.loads(second.stdout)
-        assert "sandbox" == results["mode"]
+        assert ("sandbox", {"desk": f"{server.url}/v7"}) == (results["mode"], results["elsewhere"])
+        report = next(app.glob(f"reports/*_{results['run_id']}/question_intake_report.md")).read_text(encoding="utf-8")
+        assert f"(sandbox; desk at {server.url}/v7)" in report.replace("\\", "")
         monkeypatch.chdir(app)
         assert 0 == main(["runs", "show", results["run_id"]])
         assert f"; desk at {server.url}/v7)" in capsys.readouterr().out

@@ -41,6 +41,10 @@ USED_BY_NAME = {
 # A pin stands alone on its line, followed by its hashes: `name==1.2 ; marker \`
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)[^\n]*((?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+)$", re.MULTILINE)
 
+# What the README tells to paste: make an app, go there, run it, test it.
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NEW_APP = README.partition("```\nnewfuse new app ")[2].partition("\n```")[0].splitlines()
+
 TIME_TO_BUILD_S = 120  # pytest's own limit of 60 s is for tests that build nothing
 
 
@@ -138,17 +142,19 @@ def test_from_the_wheel_alone_an_app_is_made_and_runs_and_passes_its_tests(wheel
     where = Path(run(python, "-c", "import newfuse; print(newfuse.__file__)", cwd=tmp_path).strip())
     assert where == library / "newfuse" / "__init__.py"
 
-    run(newfuse_command, "new", "app", "demo", cwd=tmp_path)
-    app = tmp_path / "demo"
+    name, enter, start, check = NEW_APP
+    assert f"cd {name}" == enter
+    run(newfuse_command, "new", "app", name, cwd=tmp_path)
+    app = tmp_path / name
     for kind in PARTS:
         run(newfuse_command, "new", kind, f"first_{kind}", cwd=app)
-    assert "Integration Status: SUCCESS" in run(newfuse_command, "run", cwd=app)
+    assert "Integration Status: SUCCESS" in run(newfuse_command, *start.split()[1:], cwd=app)
     # By module too, where Python is told not to look into the current folder.
     listed = run(python, "-m", "newfuse", "integrations", "list", "--json", cwd=app, PYTHONSAFEPATH="1")
     assert {"first_integration", "stripe"} < {one["id"] for one in json.loads(listed)}
     tests = [path.name for path in (app / "tests").glob("test_*.py")]
     assert len(PARTS) + 1 == len(tests)
-    said = run(python, "-m", "pytest", "-v", "-p", "no:cacheprovider", cwd=app)
+    said = run(python, *check.split()[1:3], "-v", "-p", "no:cacheprovider", cwd=app)
     assert [] == [name for name in tests if f"tests/{name}::" not in said]
     assert " failed" not in said
 
