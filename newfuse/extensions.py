@@ -52,9 +52,8 @@ class Found(Generic[T]):
     left_out: Sequence[LeftOut] = ()
 
     def with_added(self, more: Found[T]) -> Found[T]:
-        """Return these with what is added, which takes the place of what has the same slug; sorted by slug."""
-        classes = dict(sorted({**self.classes, **more.classes}.items()))
-        return Found(classes, (*self.left_out, *more.left_out))
+        """Return these with what is added, which takes the place of what has the same slug."""
+        return Found({**self.classes, **more.classes}, (*self.left_out, *more.left_out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

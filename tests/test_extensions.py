@@ -12,6 +12,7 @@ import pytest
 
 from newfuse import ConfigurationError, available_integrations, create_integration
 from newfuse.config import app_at
+from newfuse.integrations import catalog
 from newfuse.integrations.catalog import integrations_of
 from newfuse.sandbox import Sandbox, available_doubles
 from newfuse.sandbox.doubles import added_doubles, doubles_of
@@ -279,3 +280,17 @@ def test_a_package_of_the_same_name_is_not_taken_for_the_apps(site: Site, tmp_pa
     [left_out] = integrations_of(site.root).left_out
     assert f"`integrations` would be imported from {other}" in str(left_out)
     assert "stripe" in available_integrations()
+
+
+def test_a_broken_file_of_the_engines_own_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch):
+    package = site.plugins / "plugin_shop_built_in"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "broken.py").write_text("import re\n\nre.compile('(')\n")
+    (package / "shop.py").write_text(INTEGRATION.format(slug="shop", where="built in"))
+    importlib.invalidate_caches()
+    monkeypatch.setattr(catalog, "BUILT_IN", package.name)
+    found = integrations_of(None)
+    assert ["shop"] == list(found.classes)
+    [left_out] = found.left_out
+    assert str(left_out).startswith(f"{package / 'broken.py'}, line 3: error: missing )")

@@ -43,7 +43,8 @@ def app_(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folde
 
     screen = standard_output()
     screen.say(f"Made {folder}, with {new_app(folder)} files. Try it:")
-    for command in (f"cd {folder}", "newfuse run", "python -m pytest"):
+    there = [] if folder == Path() else [f"cd {folder}"]
+    for command in (*there, "newfuse run", "python -m pytest"):
         screen.say(f"  {command}")
     return ExitCode.OK
 

@@ -46,7 +46,8 @@ def integrations_of(root: Path | None) -> Found[Integration]:
         root: The app's folder, or None to import no app's code.
     """
     built_in = packaged(INTEGRATIONS, BUILT_IN)
-    return built_in.with_added(added(INTEGRATIONS, root, built_in.classes))
+    found = built_in.with_added(added(INTEGRATIONS, root, built_in.classes))
+    return replace(found, classes=dict(sorted(found.classes.items())))
 
 
 def create_integration(slug: str, **settings: Any) -> Integration:

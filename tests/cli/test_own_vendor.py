@@ -82,7 +82,7 @@ def test_without_a_double_the_way_out_is_named_before_anything_is_sent(newfuse: 
     (app / "doubles" / "desk.py").unlink()
     done = newfuse("run", "support")
     assert 2 == done.returncode
-    assert "The sandbox has no vendor 'desk'. It has: ga4, hubspot, mailchimp, stripe." in done.stderr
+    assert "The sandbox has no vendor 'desk'. It has: hubspot, stripe, mailchimp, ga4." in done.stderr
     assert "doubles/" in done.stderr
     assert "--base-url" in done.stderr
     examined = newfuse("doctor", "--load-crews")

@@ -67,9 +67,14 @@ def test_an_app_is_made_beside_what_is_hidden(here: Path):
     assert (here / "my-app" / "README.md").read_text(encoding="utf-8").startswith("# My app\n")
 
 
-def test_an_app_can_be_made_in_the_current_folder(here: Path):
+def test_an_app_can_be_made_in_the_current_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     (here / "shop").mkdir()
-    assert 0 == main(["new", "app", "shop"])
+    monkeypatch.chdir(here / "shop")
+    assert 0 == main(["new", "app", "."])
+    assert "Try it:\n  newfuse run\n" in capsys.readouterr().out
+    assert (here / "shop" / "README.md").read_text(encoding="utf-8").startswith("# Shop\n")
     with pytest.raises(ConfigurationError, match="is not empty, and nothing was written"):
         new_app(here / "shop")
 
