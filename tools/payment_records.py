@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -71,17 +71,35 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$"), AfterVali
 
 
 class PaymentRecord(InputRecord, dataset="payments"):
-    """One record of `payments`; `amount` is in the currency's minor unit, so 2999 is 29.99 USD."""
+    """One payment to charge, or to hold until it is captured."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "reference": "order-1042",
+        "amount": 2999,
+        "currency": "usd",
+        "customer_email": "ada@example.com",
+        "capture_method": "manual",
+        "refund": 1000,
+    }
 
     amount: Annotated[int, Field(ge=1, le=MOST_MINOR)]
+    """In the currency's minor unit: 2999 is 29.99 USD, and 2999 JPY."""
     currency: Currency
+    """ISO 4217, one that Stripe charges in."""
     customer_email: Email
+    """Whose customer record it is charged to; found by this address or created."""
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    """What the customer reads."""
     metadata: Annotated[dict[MetadataKey, MetadataValue | Whole], Field(max_length=50)] | None = None
+    """Kept with the payment at Stripe."""
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """What makes it this payment, in every run; without one its contents do, so two that are alike need one each."""
     capture_method: Literal["automatic", "manual"] | None = None
+    """`manual` holds the money until capture_payments; `automatic` where not given."""
     refund: bool | Annotated[int, Field(ge=1)] | None = None
+    """What to give back once it is paid: true for all of it, or minor units."""
     payment_method: Annotated[str, StringConstraints(pattern=r"^(pm|card|src|ba)_[A-Za-z0-9_]{1,240}$")] | None = None
+    """Stripe's id of the method that pays; a test card where not given, in a sandbox run only."""
 
     @rejects("refund_exceeds_amount", "refund")
     def _refund_fits(self) -> str | None:

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, LiteralString, TypeVar
+from typing import Annotated, Any, ClassVar, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -37,10 +37,18 @@ KINDS: dict[str, type[InputRecord]] = {}
 class InputRecord(BaseModel):
     """Base of the input models: strict types (a numeric text is no number), and no infinities.
 
-    `class Payment(InputRecord, dataset="payments")` says which list of the input file holds them.
+    `class Payment(InputRecord, dataset="payments")` says which list of the input file holds them. The text below a
+    field, and an `example`, are what `newfuse data describe` prints.
     """
 
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        strict=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        use_attribute_docstrings=True,
+    )
+    example: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, *, dataset: str | None = None, **kwargs: Any) -> None:
         """Note which dataset these are the records of."""
