@@ -58,8 +58,8 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         return
     contents = record.model_dump(exclude={"reference"})
     mark = digest(contents)
-    entry.data = {**contents, "digest": mark}
-    entry.reference = record.reference or f"{record.type}:{mark[:12]}"
+    entry.identify(record.reference, f"{record.type}:{mark[:12]}", mark)
+    entry.data = contents
 
 
 def read_time(text: str) -> datetime | None:

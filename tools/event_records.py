@@ -117,10 +117,9 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         "event": event,
         "client_id": client_id,
         "conversion": bool(record.conversion),
-        "digest": digest([event, client_id, bool(record.conversion)]),
-        "named": record.reference is not None,
     }
-    entry.reference = record.reference or f"contents:{entry.data['digest']}"
+    mark = digest([event, client_id, bool(record.conversion)])
+    entry.identify(record.reference, f"contents:{mark}", mark)
 
 
 def asked(entry: Entry) -> tuple[str, dict[str, Any]]:
@@ -143,8 +142,8 @@ def number_twins(entries: Iterable[Entry]) -> None:
     """
     turns: Counter[str] = Counter()
     for entry in entries:
-        if entry.reference and not entry.data["named"] and entry.disposition is not Disposition.REJECTED:
-            mark = entry.data["digest"]
+        if entry.reference and not entry.is_named and entry.disposition is not Disposition.REJECTED:
+            mark = entry.digest
             turns[mark] += 1
             entry.reference = f"contents:{mark}" if turns[mark] == 1 else f"contents:{mark}:{turns[mark]}"
 

@@ -128,10 +128,9 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         "metadata": {key: str(value) for key, value in (record.metadata or {}).items()},
         "capture_method": record.capture_method or "automatic",
     }
-    entry.reference = record.reference or f"contents:{digest(contents)}"
     refund = record.refund or None
-    own = {"refund": refund, "digest": digest([contents, refund]), "named": record.reference is not None}
-    entry.data = {**contents, **own}
+    entry.identify(record.reference, f"contents:{digest(contents)}", digest([contents, refund]))
+    entry.data = {**contents, "refund": refund}
 
 
 def refuse_ambiguous(entries: Sequence[Entry]) -> None:
@@ -142,7 +141,7 @@ def refuse_ambiguous(entries: Sequence[Entry]) -> None:
     """
     first: dict[str, Entry] = {}
     for entry in entries:
-        if not entry.reference or entry.disposition is Disposition.REJECTED or entry.data["named"]:
+        if not entry.reference or entry.disposition is Disposition.REJECTED or entry.is_named:
             continue
         earlier = first.setdefault(entry.reference, entry)
         if earlier is not entry and entry.disposition is Disposition.PENDING:
@@ -211,7 +210,7 @@ def in_currency(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 def note_done_before(job: Job, records: Iterable[Entry]) -> None:
     """Name the payments that count as done only because one with the same contents was made by an earlier run."""
-    alike = [entry for entry in records if entry.disposition is Disposition.SKIPPED and not entry.data["named"]]
+    alike = [entry for entry in records if entry.disposition is Disposition.SKIPPED and not entry.is_named]
     if alike:
         places = ", ".join(entry.place for entry in alike[:PLACES_NAMED]) + (", …" if len(alike) > PLACES_NAMED else "")
         job.note(

@@ -73,9 +73,23 @@ class Entry:
         rule: Short name of the rule or error behind the reason.
         keys: The ledger's keys of its writes.
         steps: What became of each write that it needs, by the step's name.
+        is_named: Whether the reference is the record's own, and not made of its contents.
+        digest: What tells its contents from another's.
     """
 
-    __slots__ = ("data", "disposition", "index", "keys", "reason", "reference", "root", "rule", "steps")
+    __slots__ = (
+        "data",
+        "digest",
+        "disposition",
+        "index",
+        "is_named",
+        "keys",
+        "reason",
+        "reference",
+        "root",
+        "rule",
+        "steps",
+    )
 
     def __init__(self, root: str, index: int, data: Any) -> None:
         self.root = root
@@ -87,6 +101,8 @@ class Entry:
         self.rule: str | None = None
         self.keys: tuple[str, ...] = ()
         self.steps: dict[str, StepOutcome] = {}
+        self.is_named = False
+        self.digest = ""
 
     @property
     def place(self) -> str:
@@ -112,6 +128,16 @@ class Entry:
         """Settle the record as not fit to be sent, naming its place and field."""
         where = f"{field}: " if field else ""
         self.settle(Disposition.REJECTED, f"{self.place}: {where}{problem}", rule=rule)
+
+    def identify(self, own: str | None, made: str, digest: str) -> None:
+        """Say what makes the record this one in every run.
+
+        Args:
+            own: The reference it brings, if any.
+            made: The reference made of its contents, used where it brings none.
+            digest: What tells its contents from another's.
+        """
+        self.reference, self.is_named, self.digest = own or made, own is not None, digest
 
     def belongs_to(self, key: str | None) -> None:
         """Keep the ledger's key of a write that was done for the record."""

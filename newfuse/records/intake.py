@@ -173,10 +173,7 @@ def digest(contents: Any) -> str:
 
 
 def refuse_contradictions(entries: Iterable[Entry]) -> None:
-    """Settle records that carry the reference of an earlier one: the same again, or a contradiction.
-
-    Expects `digest` in their data.
-    """
+    """Settle records that carry the reference of an earlier one: the same again, or a contradiction."""
     first: dict[str, Entry] = {}
     for entry in entries:
         if not entry.reference or entry.disposition in {Disposition.REJECTED, Disposition.DUPLICATE}:
@@ -184,7 +181,7 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
         earlier = first.setdefault(entry.reference, entry)
         if earlier is entry or entry.disposition is not Disposition.PENDING:
             continue
-        if earlier.data["digest"] == entry.data["digest"]:
+        if earlier.digest == entry.digest:
             entry.settle(Disposition.DUPLICATE, f"is {earlier.place} again, by its reference", rule="duplicate")
         else:
             problem = f"{entry.reference[:80]!r} is also that of {earlier.place}, which has other contents"

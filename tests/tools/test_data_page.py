@@ -35,3 +35,11 @@ def test_the_example_is_taken_and_every_field_is_described(name: str):
     CHECKS[name](entry, extra)
     assert (True, {}) == (bool(entry.reference), dict(extra))
     assert [] == [field for field, about in KINDS[name].model_fields.items() if not about.description]
+
+
+def test_a_sample_of_read_records_shows_the_record_and_no_marks_of_ours():
+    dataset = Dataset.from_rows("payments", [dict(KINDS["payments"].example)])
+    payment_records.check(dataset.entries[0], Counter())
+    fields = set(dataset.describe()["fields"])
+    assert fields <= set(KINDS["payments"].model_fields)
+    assert fields
