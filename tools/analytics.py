@@ -301,9 +301,11 @@ def _count(job: Job, records: Dataset) -> dict[str, int]:
         "unknown": states["unknown"],
         "conversions": len(converted),
     }
-    for name in ("sent", "skipped", "failed", "unknown"):
-        job.fact(f"analytics.events_{name}", counts[name], "events", **SEND.source)
-    job.fact("analytics.conversions_sent", counts["conversions"], "events", **SEND.source)
+    became = {f"analytics.events_{name}": counts[name] for name in ("skipped", "failed", "unknown")}
+    count_records(job, everything, "events", became, integration="ga4")
+    done = {"events_sent": counts["sent"], "conversions_sent": counts["conversions"]}
+    for name, count in done.items():
+        job.fact(f"analytics.{name}", count, "events", **SEND.source, state="confirmed")
     return counts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import StringConstraints
 
@@ -13,21 +13,36 @@ from newfuse.records import digest, read, rejects
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
+MOST_SUBJECT = 150  # characters: mailchimp.com/help/best-practices-for-email-subject-lines
 QUARTER_HOUR = timedelta(minutes=15)  # the grid Mailchimp schedules on: developer/marketing/api/campaigns/schedule
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CampaignRecord(InputRecord, dataset="email_campaigns"):
-    """One record of `email_campaigns`; audience and template are named as in Mailchimp."""
+    """One campaign to prepare as a draft, and to schedule where it names a time."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "type": "product_announcement",
+        "list_name": "active_customers",
+        "subject_line": "What is new in May",
+        "template": "product_update_template",
+        "send_time": "2030-05-01T09:15:00Z",
+    }
 
     type: Name
+    """What kind of campaign it is, in your words."""
     list_name: Name
-    # mailchimp.com/help/best-practices-for-email-subject-lines: 150 characters
-    subject_line: Annotated[str, StringConstraints(min_length=1, max_length=150)]
+    """Name of the audience in Mailchimp."""
+    subject_line: Annotated[str, StringConstraints(min_length=1, max_length=MOST_SUBJECT)]
+    """The mail's subject."""
     template: Name
+    """Name of the template in Mailchimp; it must hold an unsubscribe link."""
     automation_trigger: Name | None = None
+    """The event that starts an automation; those of the audience are named in the report, a person starts them."""
     send_time: Name | None = None
+    """When it is sent, with its zone; moved to the next quarter hour. Without it the campaign stays a draft."""
     reference: Name | None = None
+    """What makes it this campaign, in every run; without one its contents do."""
 
     @rejects("invalid_send_time", "send_time")
     def _is_a_time(self) -> str | None:
@@ -43,8 +58,8 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         return
     contents = record.model_dump(exclude={"reference"})
     mark = digest(contents)
-    entry.data = {**contents, "digest": mark}
-    entry.reference = record.reference or f"{record.type}:{mark[:12]}"
+    entry.identify(record.reference, f"{record.type}:{mark[:12]}", mark)
+    entry.data = contents
 
 
 def read_time(text: str) -> datetime | None:

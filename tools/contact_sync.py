@@ -25,6 +25,7 @@ UPSERT = Step(
     name="sync",
     integration="hubspot",
     action="upsert_contacts",
+    or_else=(UPDATE.action,),
     counts="contacts",
     doing="contacts",
     at_once=BATCHES_AT_ONCE,

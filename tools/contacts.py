@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
@@ -38,19 +38,33 @@ class ContactFields(InputRecord):
     """A contact's fields, under the names of the input file or of HubSpot."""
 
     email: Text | None = None
+    """Tells which contact is meant: needed, here or below `data`."""
     firstname: Text | None = None
+    """First name."""
     lastname: Text | None = None
+    """Last name."""
     company: Text | None = None
+    """Name of the company."""
     phone: Text | None = None
+    """Telephone number; one that is none is left out."""
     lifecycle_stage: Text | None = None
+    """One of HubSpot's stages, e.g. lead or customer."""
     lifecyclestage: Text | None = None
+    """The same under HubSpot's name; it counts where both are given."""
 
 
 class ContactRecord(ContactFields, dataset="customers"):
-    """One record of `customers`: an id where the CRM knows the contact, and its fields, below `data` or beside it."""
+    """One contact to create or update; its fields stand below `data` or beside it. An empty field changes nothing."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "id": "12345",
+        "data": {"email": "ada@example.com", "firstname": "Ada", "lifecycle_stage": "lead"},
+    }
 
     id: Annotated[int, Field(ge=1)] | CrmId | None = None
+    """The CRM's id of the contact, where it is known."""
     data: dict[str, Any] | None = None
+    """The fields of this table, where they do not stand beside it."""
 
 
 def check(entry: Entry, extra: Counter[str]) -> str | None:

@@ -15,7 +15,6 @@ from newfuse.records import (
     batches,
     count_records,
     derive,
-    effects_source,
     read_each,
     require_taken,
     take,
@@ -25,7 +24,7 @@ from newfuse.records import (
 from newfuse.records.email_address import normalize_email
 from newfuse.records.phone_number import normalize_phone
 from tools import contacts
-from tools.contact_sync import BATCHES_AT_ONCE, READ_AT_ONCE, UPDATE, UPSERT, sync
+from tools.contact_sync import BATCHES_AT_ONCE, READ_AT_ONCE, UPSERT, sync
 
 ROOT = "customers"
 CONFLICTS_SHOWN = 20
@@ -289,7 +288,7 @@ def _count(job: Job, records: Dataset) -> dict[str, int]:
         "unknown": states["unknown"],
     }
     for name, count in made.items():
-        job.fact(f"crm.contacts_{name}", count, "contacts", **effects_source("hubspot", UPSERT.action, UPDATE.action))
+        job.fact(f"crm.contacts_{name}", count, "contacts", **UPSERT.source, state="confirmed")
     count_records(job, everything, "contacts", {f"crm.contacts_{name}": count for name, count in became.items()})
     return made | became
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import StringConstraints
 
@@ -39,17 +39,35 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class EventRecord(InputRecord, dataset="analytics_events"):
-    """One record of `analytics_events`."""
+    """One event to send to GA4; category and action make its name."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "event_category": "integration",
+        "event_action": "crm_sync",
+        "custom_dimensions": {"records": 2},
+        "value": 9.5,
+        "currency": "usd",
+        "conversion": True,
+    }
 
     event_category: Text
+    """First part of the event's name."""
     event_action: Text
+    """Second part of the event's name."""
     event_label: Text | None = None
+    """A parameter of the event."""
     custom_dimensions: dict[str, Text | Whole | float | bool] | None = None
+    """Further parameters; no personal data."""
     client_id: Text | None = None
+    """Google's id of the client; one for all server-side events where not given."""
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """What makes it this event, in every run; without one its contents and its turn among those alike do."""
     value: Whole | float | None = None
+    """What it is worth."""
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$")] | None = None
+    """ISO 4217 currency of the value."""
     conversion: bool | None = None
+    """Whether it counts as a conversion (a key event of the property)."""
 
 
 def check(entry: Entry, extra: Counter[str]) -> None:
@@ -99,10 +117,9 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         "event": event,
         "client_id": client_id,
         "conversion": bool(record.conversion),
-        "digest": digest([event, client_id, bool(record.conversion)]),
-        "named": record.reference is not None,
     }
-    entry.reference = record.reference or f"contents:{entry.data['digest']}"
+    mark = digest([event, client_id, bool(record.conversion)])
+    entry.identify(record.reference, f"contents:{mark}", mark)
 
 
 def asked(entry: Entry) -> tuple[str, dict[str, Any]]:
@@ -125,8 +142,8 @@ def number_twins(entries: Iterable[Entry]) -> None:
     """
     turns: Counter[str] = Counter()
     for entry in entries:
-        if entry.reference and not entry.data["named"] and entry.disposition is not Disposition.REJECTED:
-            mark = entry.data["digest"]
+        if entry.reference and not entry.is_named and entry.disposition is not Disposition.REJECTED:
+            mark = entry.digest
             turns[mark] += 1
             entry.reference = f"contents:{mark}" if turns[mark] == 1 else f"contents:{mark}:{turns[mark]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -71,17 +71,35 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$"), AfterVali
 
 
 class PaymentRecord(InputRecord, dataset="payments"):
-    """One record of `payments`; `amount` is in the currency's minor unit, so 2999 is 29.99 USD."""
+    """One payment to charge, or to hold until it is captured."""
+
+    example: ClassVar[dict[str, Any]] = {
+        "reference": "order-1042",
+        "amount": 2999,
+        "currency": "usd",
+        "customer_email": "ada@example.com",
+        "capture_method": "manual",
+        "refund": 1000,
+    }
 
     amount: Annotated[int, Field(ge=1, le=MOST_MINOR)]
+    """In the currency's minor unit: 2999 is 29.99 USD, and 2999 JPY."""
     currency: Currency
+    """ISO 4217, one that Stripe charges in."""
     customer_email: Email
+    """Whose customer record it is charged to; found by this address or created."""
     description: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    """What the customer reads."""
     metadata: Annotated[dict[MetadataKey, MetadataValue | Whole], Field(max_length=50)] | None = None
+    """Kept with the payment at Stripe."""
     reference: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """What makes it this payment, in every run; without one its contents do, so two that are alike need one each."""
     capture_method: Literal["automatic", "manual"] | None = None
+    """`manual` holds the money until capture_payments; `automatic` where not given."""
     refund: bool | Annotated[int, Field(ge=1)] | None = None
+    """What to give back once it is paid: true for all of it, or minor units."""
     payment_method: Annotated[str, StringConstraints(pattern=r"^(pm|card|src|ba)_[A-Za-z0-9_]{1,240}$")] | None = None
+    """Stripe's id of the method that pays; a test card where not given, in a sandbox run only."""
 
     @rejects("refund_exceeds_amount", "refund")
     def _refund_fits(self) -> str | None:
@@ -110,10 +128,9 @@ def check(entry: Entry, extra: Counter[str]) -> None:
         "metadata": {key: str(value) for key, value in (record.metadata or {}).items()},
         "capture_method": record.capture_method or "automatic",
     }
-    entry.reference = record.reference or f"contents:{digest(contents)}"
     refund = record.refund or None
-    own = {"refund": refund, "digest": digest([contents, refund]), "named": record.reference is not None}
-    entry.data = {**contents, **own}
+    entry.identify(record.reference, f"contents:{digest(contents)}", digest([contents, refund]))
+    entry.data = {**contents, "refund": refund}
 
 
 def refuse_ambiguous(entries: Sequence[Entry]) -> None:
@@ -124,7 +141,7 @@ def refuse_ambiguous(entries: Sequence[Entry]) -> None:
     """
     first: dict[str, Entry] = {}
     for entry in entries:
-        if not entry.reference or entry.disposition is Disposition.REJECTED or entry.data["named"]:
+        if not entry.reference or entry.disposition is Disposition.REJECTED or entry.is_named:
             continue
         earlier = first.setdefault(entry.reference, entry)
         if earlier is not entry and entry.disposition is Disposition.PENDING:
@@ -193,7 +210,7 @@ def in_currency(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 def note_done_before(job: Job, records: Iterable[Entry]) -> None:
     """Name the payments that count as done only because one with the same contents was made by an earlier run."""
-    alike = [entry for entry in records if entry.disposition is Disposition.SKIPPED and not entry.data["named"]]
+    alike = [entry for entry in records if entry.disposition is Disposition.SKIPPED and not entry.is_named]
     if alike:
         places = ", ".join(entry.place for entry in alike[:PLACES_NAMED]) + (", …" if len(alike) > PLACES_NAMED else "")
         job.note(

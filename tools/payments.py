@@ -253,9 +253,9 @@ def _count(job: Job, records: Dataset) -> dict[str, Any]:
         "rejected": states["rejected"],
         "duplicate": states["duplicate"],
     }
-    accounts = {"kind": "dataset", "dataset": everything.name}
-    for name, count in counts.items():
-        job.fact(f"payments.{name}", count, "payments", **(accounts if name in states else CREATE.source))
+    facts = {f"payments.{name}": count for name, count in counts.items()}
+    count_records(job, everything, "payments", facts, integration="stripe")
+    count_step(job, CREATE, valid, "payments.created")
     derive(
         job,
         "payments.success_rate",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from newfuse import __version__
-from newfuse.cli import doctor, effects, integrations, new, report, run, runs, sandbox, store
+from newfuse.cli import data, doctor, effects, integrations, new, report, run, runs, sandbox, store
 from newfuse.cli.optional_value import SandboxCommand
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(new.app, name="new")
 app.command("run", cls=SandboxCommand)(run.run)
 app.add_typer(runs.app, name="runs")
+app.add_typer(data.app, name="data")
 app.add_typer(effects.app, name="effects")
 app.add_typer(store.app, name="store")
 app.add_typer(integrations.app, name="integrations")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from newfuse.errors import InvalidArguments
@@ -29,6 +31,7 @@ SECRET_REACH = 4 * SAMPLE_TEXT  # characters that are searched for secrets: one 
 SAMPLE_SIZE = 2_000  # characters of one sample row: nesting multiplies the limits above
 
 
+STEPS_SHARED = 64  # kinds of steps that many records share: a handful a crew
 UNDECIDED = "effect_undecided"
 """Rule of a record that an earlier run left in doubt for good and has reported: only a person can decide it."""
 
@@ -60,6 +63,15 @@ EXCEPTIONAL = frozenset(Disposition) - WRITTEN
 REASON_LENGTH = 160  # characters of one reason that a model is shown: enough for a vendor's sentence
 
 
+_NO_STEPS: Mapping[str, StepOutcome] = MappingProxyType({})  # shared: a run may hold a million records
+
+
+@lru_cache(maxsize=STEPS_SHARED)
+def _one_step(step: str, outcome: StepOutcome) -> Mapping[str, StepOutcome]:
+    """Return the steps of every record that has this one alone; a dictionary each would be a fifth of its memory."""
+    return MappingProxyType({step: outcome})
+
+
 class Entry:
     """One record of a dataset and what became of it.
 
@@ -73,9 +85,23 @@ class Entry:
         rule: Short name of the rule or error behind the reason.
         keys: The ledger's keys of its writes.
         steps: What became of each write that it needs, by the step's name.
+        is_named: Whether the reference is the record's own, and not made of its contents.
+        digest: What tells its contents from another's.
     """
 
-    __slots__ = ("data", "disposition", "index", "keys", "reason", "reference", "root", "rule", "steps")
+    __slots__ = (
+        "data",
+        "digest",
+        "disposition",
+        "index",
+        "is_named",
+        "keys",
+        "reason",
+        "reference",
+        "root",
+        "rule",
+        "steps",
+    )
 
     def __init__(self, root: str, index: int, data: Any) -> None:
         self.root = root
@@ -86,7 +112,9 @@ class Entry:
         self.reason: str | None = None
         self.rule: str | None = None
         self.keys: tuple[str, ...] = ()
-        self.steps: dict[str, StepOutcome] = {}
+        self.steps: Mapping[str, StepOutcome] = _NO_STEPS
+        self.is_named = False
+        self.digest = ""
 
     @property
     def place(self) -> str:
@@ -112,6 +140,28 @@ class Entry:
         """Settle the record as not fit to be sent, naming its place and field."""
         where = f"{field}: " if field else ""
         self.settle(Disposition.REJECTED, f"{self.place}: {where}{problem}", rule=rule)
+
+    def identify(self, own: str | None, made: str, digest: str) -> None:
+        """Say what makes the record this one in every run.
+
+        Args:
+            own: The reference it brings, if any.
+            made: The reference made of its contents, used where it brings none.
+            digest: What tells its contents from another's.
+        """
+        self.reference, self.is_named, self.digest = own or made, own is not None, digest
+
+    def keep_step(self, step: str, outcome: StepOutcome) -> None:
+        """Keep what became of a write that the record needs, in place of what was known of it."""
+        first = not self.steps and outcome.is_done
+        if first and (outcome.value is None or isinstance(outcome.value, str)):
+            self.steps = _one_step(step, outcome)
+        else:
+            self.steps = {**self.steps, step: outcome}
+
+    def forget_step(self, step: str) -> None:
+        """Keep nothing of a write that the record needs."""
+        self.steps = {name: outcome for name, outcome in self.steps.items() if name != step}
 
     def belongs_to(self, key: str | None) -> None:
         """Keep the ledger's key of a write that was done for the record."""

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, LiteralString, TypeVar
+from typing import Annotated, Any, ClassVar, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -37,10 +37,18 @@ KINDS: dict[str, type[InputRecord]] = {}
 class InputRecord(BaseModel):
     """Base of the input models: strict types (a numeric text is no number), and no infinities.
 
-    `class Payment(InputRecord, dataset="payments")` says which list of the input file holds them.
+    `class Payment(InputRecord, dataset="payments")` says which list of the input file holds them. The text below a
+    field, and an `example`, are what `newfuse data describe` prints.
     """
 
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        strict=True,
+        extra="ignore",
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        use_attribute_docstrings=True,
+    )
+    example: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, *, dataset: str | None = None, **kwargs: Any) -> None:
         """Note which dataset these are the records of."""
@@ -165,10 +173,7 @@ def digest(contents: Any) -> str:
 
 
 def refuse_contradictions(entries: Iterable[Entry]) -> None:
-    """Settle records that carry the reference of an earlier one: the same again, or a contradiction.
-
-    Expects `digest` in their data.
-    """
+    """Settle records that carry the reference of an earlier one: the same again, or a contradiction."""
     first: dict[str, Entry] = {}
     for entry in entries:
         if not entry.reference or entry.disposition in {Disposition.REJECTED, Disposition.DUPLICATE}:
@@ -176,7 +181,7 @@ def refuse_contradictions(entries: Iterable[Entry]) -> None:
         earlier = first.setdefault(entry.reference, entry)
         if earlier is entry or entry.disposition is not Disposition.PENDING:
             continue
-        if earlier.data["digest"] == entry.data["digest"]:
+        if earlier.digest == entry.digest:
             entry.settle(Disposition.DUPLICATE, f"is {earlier.place} again, by its reference", rule="duplicate")
         else:
             problem = f"{entry.reference[:80]!r} is also that of {earlier.place}, which has other contents"

@@ -18,7 +18,7 @@ def count_step(job: Work, step: Step, entries: Iterable[Entry], name: str) -> St
     return counts
 
 
-def count_records(job: Work, dataset: Dataset, unit: str, counts: Mapping[str, JSON]) -> None:
-    """Record counts of a dataset's records as facts, by name."""
+def count_records(job: Work, dataset: Dataset, unit: str, counts: Mapping[str, JSON], **about: JSON) -> None:
+    """Record counts of a dataset's records as facts, by name; `about` is kept beside the source."""
     for name, count in counts.items():
-        job.fact(name, count, unit, kind="dataset", dataset=dataset.name)
+        job.fact(name, count, unit, kind="dataset", dataset=dataset.name, **about)

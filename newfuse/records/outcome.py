@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from newfuse.errors import (
@@ -20,6 +21,7 @@ from newfuse.integrations import Performed, Pruned, WriteStatus
 from newfuse.records.dataset import Disposition
 
 NOT_SENT = "not sent in this run: "
+DONE_SHARED = 64  # outcomes that many records share, such as created and updated
 RULE_LENGTH = 60  # characters of a vendor's code: the longest of ours has 40
 
 _BY_ERROR: tuple[tuple[tuple[type[NewFuseError], ...], Disposition], ...] = (
@@ -71,10 +73,17 @@ def outcome_of(performed: Performed, *, before: str = "", value: Any = None) -> 
     error = failure_of(performed)
     if error is not None:
         return failure(error, status=performed.status, before=before)
-    if performed.status is WriteStatus.CONFIRMED:
-        return StepOutcome(performed.status, Disposition.CONFIRMED, value)
-    said = "an earlier run has done the same"
-    return StepOutcome(WriteStatus.SKIPPED, Disposition.SKIPPED, value, said, "already_done")
+    if value is None or isinstance(value, str):
+        return _done(performed.status, value)
+    return _done.__wrapped__(performed.status, value)
+
+
+@lru_cache(maxsize=DONE_SHARED)
+def _done(status: WriteStatus, value: Any) -> StepOutcome:
+    """Return the outcome of a write that is done; one for all records of which nothing else is kept."""
+    if status is WriteStatus.CONFIRMED:
+        return StepOutcome(status, Disposition.CONFIRMED, value)
+    return StepOutcome(status, Disposition.SKIPPED, value, "an earlier run has done the same", "already_done")
 
 
 def failure(

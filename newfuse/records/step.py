@@ -69,7 +69,7 @@ class Step:
         answer = performed.value
         if self.keeps is not None:
             answer = self.keeps(answer) if performed.status is WriteStatus.CONFIRMED else None
-        entry.steps[self.name] = outcome_of(performed, before=self.before, value=answer)
+        entry.keep_step(self.name, outcome_of(performed, before=self.before, value=answer))
         account(entry)
 
     def fail(self, entry: Entry, error: NewFuseError, *, prefix: str = "", sent: bool = True) -> None:
@@ -87,7 +87,7 @@ class Step:
         before = self.before
         if known is not None and known.is_done:
             before, prefix = "it is done, but could not be read back: ", ""
-        entry.steps[self.name] = failure(error, before=before, prefix=prefix, sent=sent)
+        entry.keep_step(self.name, failure(error, before=before, prefix=prefix, sent=sent))
         account(entry)
 
     def hold_back(self, entry: Entry, error: NewFuseError) -> None:
@@ -96,12 +96,14 @@ class Step:
 
     def refuse(self, entry: Entry, rule: str, reason: str, disposition: Disposition = Disposition.FAILED) -> None:
         """Keep that this step is not taken for a reason of ours, and settle the record."""
-        entry.steps[self.name] = StepOutcome(WriteStatus.FAILED, disposition, None, f"{self.before}{reason}", rule)
+        outcome = StepOutcome(WriteStatus.FAILED, disposition, None, f"{self.before}{reason}", rule)
+        entry.keep_step(self.name, outcome)
         account(entry)
 
     def clear(self, entry: Entry) -> None:
         """Forget this step, which had been refused and is in order now, and settle the record."""
-        if entry.steps.pop(self.name, None) is not None:
+        if self.name in entry.steps:
+            entry.forget_step(self.name)
             account(entry)
 
     def tally(self, entries: Iterable[Entry]) -> StepCounts:
