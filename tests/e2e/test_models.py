@@ -261,7 +261,8 @@ async def test_agents_may_be_led_by_different_vendors_models(room: Room):
     agents = dict(crew.agents)
     agents["email_marketing_specialist"] = replace(agents["email_marketing_specialist"], model=room.name("anthropic"))
     tasks = [replace(task, agent=task.agent_name, context=task.context_names) for task in crew.tasks.values()]
-    mixed = Crew(crew.name, agents=agents.values(), tasks=tasks)
+    said = {name: getattr(crew, name) for name in ("words", "services", "alerts", "templates")}
+    mixed = Crew(crew.name, agents=agents.values(), tasks=tasks, **said)
     ran = await room.run(orders.shop(), crew=mixed)
     assert ALL_COMPLETED == statuses(ran)
     await room.assert_complete_and_honest(ran)
