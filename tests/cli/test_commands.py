@@ -41,7 +41,7 @@ def test_help_names_every_command_and_no_other(here: Path, capsys: pytest.Captur
     assert 0 == main(["--help"])
     listed = capsys.readouterr().out.partition("Commands:\n")[2]
     named = {line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "}
-    assert {"new", "run", "runs", "effects", "store", "integrations", "sandbox", "report", "doctor"} == named
+    assert {"new", "run", "runs", "data", "effects", "store", "integrations", "sandbox", "report", "doctor"} == named
 
 
 def test_help_answers_within_its_share_of_cpu():
