@@ -110,7 +110,8 @@ def test_keys_of_the_environment_are_neither_used_nor_written_in_a_sandbox_run(a
 
 
 def test_a_dotenv_file_has_no_part_in_it_either(app: App, sandbox: Vendors):
-    for name in ("agents", "crews", "tasks", "templates", "tools"):  # an app of its own, for the file is read beside the app alone
+    # An app of its own, for the file is read beside the app alone.
+    for name in ("agents", "crews", "tasks", "templates", "tools"):
         shutil.copytree(ROOT / name, app.folder / name)
     app.program = Path(shutil.copy(RUN, app.folder))
     (app.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
