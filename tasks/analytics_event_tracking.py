@@ -7,6 +7,7 @@ from newfuse import AlertRule, Brief, FactCounts, Procedure, Reading, Severity, 
 
 VALID, SENT, SEEN = "analytics.events_valid", "analytics.events_sent", "analytics.events_seen"
 SKIPPED = "analytics.events_skipped"  # valid, and sent by an earlier run: not missing from this one
+UNKNOWN = "analytics.events_unknown"  # nobody can tell, so nobody can say that they are missing
 NOT_READ_BACK = "this run, not read back"
 
 
@@ -22,7 +23,7 @@ def procedure(_brief: Brief) -> Procedure:
 
 def lost(counts: Mapping[str, int]) -> Reading:
     """Count the events that were valid and not accepted, and those accepted and not seen when read back."""
-    to_send, sent = counts[VALID] - counts.get(SKIPPED, 0), counts[SENT]
+    to_send, sent = counts[VALID] - counts.get(SKIPPED, 0) - counts.get(UNKNOWN, 0), counts[SENT]
     missing = max(0, to_send - sent)
     if SEEN not in counts:
         return Reading(missing, max(to_send, sent), NOT_READ_BACK)
@@ -32,7 +33,7 @@ def lost(counts: Mapping[str, int]) -> Reading:
 data_gaps = AlertRule(
     name="Analytics data gaps",
     severity=Severity.WARNING,
-    watches=FactCounts((VALID, SENT), lost, also=(SEEN, SKIPPED), window=NOT_READ_BACK),
+    watches=FactCounts((VALID, SENT), lost, also=(SEEN, SKIPPED, UNKNOWN), window=NOT_READ_BACK),
     threshold=0,
     unit="events missing",
 )

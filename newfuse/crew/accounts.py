@@ -19,7 +19,7 @@ from newfuse.report.results import EXCEPTIONS_SHOWN, DatasetAccount, EffectCount
 from newfuse.types import Effect, Once
 
 _log = logger("crew")
-REASON_LENGTH = 300  # characters of one record's reason in a report: a vendor's sentence with its way out
+REASON_LENGTH = 600  # characters of one record's reason in a report: a vendor's sentence with its way out
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,11 +95,19 @@ def make_datasets(rows: Rows, wanted: list[str], *, place: str = "data") -> Data
         place: The file, for messages.
 
     Raises:
-        InvalidData: None of the wanted datasets is there.
+        InvalidData: None of the wanted datasets is there, or one is missing while there is one that nobody wants: a
+            misspelt name would be dropped in silence.
     """
-    if wanted and not set(wanted) & set(rows):
+    missing, unknown = set(wanted) - set(rows), set(rows) - set(wanted)
+    if wanted and missing == set(wanted):
         found = ", ".join(sorted(rows)) or "nothing"
         raise InvalidData(f"has none of {', '.join(wanted)}; it has {found}.", place=place)
+    if missing and unknown:
+        raise InvalidData(
+            f"has {', '.join(sorted(unknown))}, which this crew does not work on, and lacks "
+            f"{', '.join(name for name in wanted if name in missing)}. Correct the name, or give an empty list.",
+            place=place,
+        )
     datasets = Datasets()
     for name in wanted:
         datasets.add(Dataset.from_rows(name, rows.get(name, [])))

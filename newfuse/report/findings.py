@@ -18,7 +18,10 @@ from newfuse.report.wording import cited, counted, milliseconds
 AUTHENTICATION_STATUSES = ("401", "403")
 SLOW_MS = 2000.0  # the specified warning threshold of response times
 NAMED = 5  # examples in one finding
-SETTLED_BY_THE_NEXT_RUN = "Run again: what is in doubt is settled with the vendor before anything new is sent"
+SETTLED_BY_THE_NEXT_RUN = (
+    "Run again: what is in doubt is settled with the vendor before anything new is sent; that a vendor does not show "
+    "it is believed some minutes after it was sent, at the time that the reason names"
+)
 RUNBOOK = "runbook"  # who a task is done by without a model
 
 

@@ -164,3 +164,9 @@ def test_a_dataset_the_data_lacks_is_empty_and_an_unknown_handle_names_the_known
     assert [2, 0] == [len(datasets.get(name)) for name in ("payments", "customers")]
     with pytest.raises(InvalidArguments, match="there is no 'orders'; there are: customers, payments"):
         datasets.get("orders")
+
+
+def test_a_misspelt_dataset_beside_a_right_one_is_refused_and_both_names_are_said():
+    rows = {"customers": [], "payment": [{"amount": 1500}]}
+    with pytest.raises(InvalidData, match=r"has payment, which .* and lacks payments\. Correct the name"):
+        make_datasets(rows, ["customers", "payments"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from aging import age_effects_in
 from e2e import agreement, orders
 from e2e.commands import App, Ran
 from e2e.vendors import Vendors, addresses, minor, new_charges
@@ -80,6 +81,7 @@ def test_a_run_that_is_killed_is_completed_by_the_next(app: App, sandbox: Vendor
         first.process.send_signal(signal.SIGKILL)
         first.process.wait(10)
     sandbox.mend()
+    age_effects_in(app.folder / "store", minutes=6)  # what Mailchimp does not show by then did not happen
     seen = len(sandbox.log())
     second = app.run("--sandbox", sandbox.url, "--data", data)
     assert 1 == second.code, second.printed  # the declined card
